@@ -1,0 +1,31 @@
+// Runs a TypeScript file on Node 20, which cannot strip types itself: bundles it in memory-sized
+// time with esbuild, keeps installed packages external, and imports the result.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const [file, ...args] = process.argv.slice(2);
+if (!file) {
+  console.error('usage: run-ts.mjs FILE.ts [ARG...]');
+  process.exit(2);
+}
+// Inside the project, so that `tsbpf/…` and the installed packages resolve as they do for the source file.
+const out = mkdtempSync(join(root, 'node_modules', '.run-ts-'));
+process.on('exit', () => rmSync(out, { recursive: true, force: true }));
+const entry = resolve(file);
+await build({
+  entryPoints: [entry],
+  outfile: join(out, 'main.mjs'),
+  bundle: true,
+  packages: 'external',
+  platform: 'node',
+  format: 'esm',
+  target: 'node20.19',
+  sourcemap: 'inline',
+  logLevel: 'error',
+  define: { 'import.meta.url': JSON.stringify(pathToFileURL(entry).href) },
+});
+process.argv = [process.argv[0], entry, ...args];
+await import(pathToFileURL(join(out, 'main.mjs')).href);
