@@ -1,4 +1,4 @@
-// Generates src/isa/kernel-tables.generated.ts and src/isa/helpers.generated.ts from the running
+// Generates (as root, with bpf(2)) src/isa/kernel-tables.generated.ts and src/isa/helpers.generated.ts from the running
 // kernel's BTF (enum values) and from data about helpers that is given as a folder:
 //   npm run tables -- --data DIR
 // DIR holds helper-protos-6.12.json (bpf_func_proto objects extracted from the kernel's source) and
@@ -9,6 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { isGplOnly } from './probe-gpl.ts';
 
 interface RawEnum {
   readonly kind: string;
@@ -97,25 +98,25 @@ const versions = (
   }
 ).helpers;
 
-/** One helper may have a proto per program type; it counts as GPL-only when all of them are. */
-function protosOf(helper: string): Proto[] {
-  const exact = protos.filter((proto) => proto.func === helper);
-  return exact.length > 0 ? exact : protos.filter((proto) => proto.func.startsWith(`${helper}_`));
+/** For the helpers of program types that cannot be loaded here without a target. */
+function gplOnlyBySource(helper: string): boolean {
+  const found = protos.filter((proto) => proto.func === helper || proto.func.startsWith(`${helper}_`));
+  return found.length > 0 && found.every((proto) => proto.gpl_only === 'true');
 }
 
 const helperRows = valuesOf('bpf_func_id')
   .filter(({ name }) => name !== 'BPF_FUNC_unspec' && name !== '__BPF_FUNC_MAX_ID')
   .map(({ name, val }) => {
     const helper = `bpf_${name.slice('BPF_FUNC_'.length)}`;
-    const found = protosOf(helper);
-    const gplOnly = found.length > 0 && found.every((proto) => proto.gpl_only === 'true');
+    const gplOnly = isGplOnly(val) ?? gplOnlyBySource(helper);
     const since = versions[helper];
     if (since === undefined) throw new Error(`no version is known for ${helper}`);
     return `  { id: ${val}, name: '${helper}', gplOnly: ${gplOnly}, since: '${since.replace(/^v/, '')}' },`;
   });
 writeFileSync(
   'src/isa/helpers.generated.ts',
-  `${header}// First versions are from ebpf-docs (BSD-2-Clause, see THIRD-PARTY-NOTICES.md); gplOnly from bpf_func_proto of Linux 6.12.
+  `${header}// First versions are from ebpf-docs (BSD-2-Clause, see THIRD-PARTY-NOTICES.md); gplOnly is what Linux ${kernel} answers to
+// programs of every type that loads without a target, else bpf_func_proto of 6.12.
 
 /** One helper function: its number in \`call\`, and what the kernel asks of its caller. */
 export interface Helper {
