@@ -49,9 +49,11 @@ const built = [
   ...names.filter((name) => name.endsWith('.c')).flatMap((name) => buildC(join('bpf', name))),
   ...names.filter((name) => name.endsWith('.s')).map((name) => buildAssembly(join('bpf', name))),
 ];
-const version = execFileSync('clang-19', ['--version'], { encoding: 'utf8' }).split('\n')[0];
+const versionOf = (clang: string): string =>
+  execFileSync(clang, ['--version'], { encoding: 'utf8' }).split('\n')[0]!;
+const clangs = Object.fromEntries(CLANGS.map((clang) => [clang, versionOf(clang)]));
 writeFileSync(
   'bpf/objects.json',
-  `${JSON.stringify({ madeBy: 'npm run bpf', clang: version, objects: built }, null, 2)}\n`,
+  `${JSON.stringify({ madeBy: 'npm run bpf', clangs, objects: built }, null, 2)}\n`,
 );
 console.log(`${built.length} objects from ${new Set(built.map((one) => one.source)).size} sources`);

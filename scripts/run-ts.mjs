@@ -1,6 +1,6 @@
-// Runs a TypeScript file on Node 20, which cannot strip types itself: bundles it in memory-sized
-// time with esbuild, keeps installed packages external, and imports the result.
-import { mkdtempSync, rmSync } from 'node:fs';
+// Runs a TypeScript file on Node 20, which cannot strip types itself: bundles it with esbuild, keeps
+// installed packages and `tsbpf/…` (the built one) external, and imports the result.
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
@@ -11,8 +11,9 @@ if (!file) {
   console.error('usage: run-ts.mjs FILE.ts [ARG...]');
   process.exit(2);
 }
-// Inside the project, so that `tsbpf/…` and the installed packages resolve as they do for the source file.
-const out = mkdtempSync(join(root, 'node_modules', '.run-ts-'));
+// Inside the project and outside node_modules, so that both kinds resolve as they do for the source file.
+mkdirSync(join(root, '.tmp'), { recursive: true });
+const out = mkdtempSync(join(root, '.tmp', 'run-ts-'));
 process.on('exit', () => rmSync(out, { recursive: true, force: true }));
 const entry = resolve(file);
 await build({

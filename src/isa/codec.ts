@@ -1,6 +1,6 @@
 import { type Endian, viewOf } from '../util/bytes.ts';
 import { checkRange, FormatError, OutOfRangeError, TsbpfError } from '../util/errors.ts';
-import { findInsn, INSN_TABLE, type InsnDef, type LddwSource, UNKNOWN_INSN } from './insn-table.ts';
+import { findInsn, INSN_TABLE, type InsnDef, UNKNOWN_INSN } from './insn-table.ts';
 
 /** Bytes of one slot: RFC 9669, section 3.1. A wide instruction takes two. */
 export const SLOT_SIZE = 8;
@@ -249,9 +249,4 @@ export function reservedFields(insn: Instruction): ReservedField[] {
     else if (use === 'reg' && value >= REGISTERS) out.push({ field, value, expected: 'r0 to r10' });
   }
   return out;
-}
-
-/** A wide load of a pseudo value: which row each kind of source has. */
-export function lddwDef(source: LddwSource): InsnDef {
-  return defOf(0x18, source, 0, 0);
 }

@@ -11,6 +11,8 @@ export {
   slotCount,
   wideImmediate,
 } from './codec.ts';
+export { enumName } from './enum-name.ts';
+export { HELPERS, type Helper } from './helpers.generated.ts';
 export {
   findInsn,
   INSN_TABLE,
@@ -21,3 +23,15 @@ export {
   LddwSource,
   UNKNOWN_INSN,
 } from './insn-table.ts';
+export {
+  AttachType,
+  BpfCmd,
+  LinkType,
+  MapFlag,
+  MapType,
+  ProgType,
+  SkAction,
+  UpdateFlag,
+  XdpAction,
+} from './kernel-tables.generated.ts';
+export { HelperFlag, TcAction } from './named-constants.ts';

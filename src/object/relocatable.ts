@@ -82,7 +82,7 @@ export interface SectionRelocation {
   readonly offset: number;
   /** {@link RelocationType}; any number may come. */
   readonly type: number;
-  /** Index into `symbols`. */
+  /** Index into `symbols`; -1 where the relocation names none. */
   readonly symbol: number;
   /** Of a RELA entry; 0 for REL. */
   readonly addend: number;
@@ -99,4 +99,9 @@ export interface RelocatableObject {
   readonly symbols: readonly ElfSymbol[];
   /** Sorted by section, then offset. */
   readonly relocations: readonly SectionRelocation[];
+  /**
+   * The relocations of one section alone, sorted by offset. A reader of files offers it, because
+   * most relocations of a compiler's object are those of debug information, which nobody needs.
+   */
+  readonly relocationsOf?: (section: number) => readonly SectionRelocation[];
 }

@@ -17,8 +17,11 @@ export class ByteReader {
   readonly path: string;
   readonly #view: DataView;
   readonly #little: boolean;
+  readonly #codePrefix: string;
 
-  constructor(bytes: Uint8Array, endian: Endian, path: string) {
+  /** @param codePrefix what the codes of errors begin with: `ELF_` makes `ELF_TRUNCATED` */
+  constructor(bytes: Uint8Array, endian: Endian, path: string, codePrefix = '') {
+    this.#codePrefix = codePrefix;
     this.bytes = bytes;
     this.endian = endian;
     this.path = path;
@@ -63,7 +66,11 @@ export class ByteReader {
   size64(offset: number, field: string): number {
     const value = this.u64(offset, field);
     if (value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value);
-    throw this.error('TOO_LARGE', field, `0x${value.toString(16)} is larger than any file`);
+    throw this.error(
+      `${this.#codePrefix}TOO_LARGE`,
+      field,
+      `0x${value.toString(16)} is larger than any file`,
+    );
   }
 
   /** `length` bytes, not copied. */
@@ -76,7 +83,8 @@ export class ByteReader {
   cstring(offset: number, field: string): string {
     this.need(offset, 1, field);
     const end = this.bytes.indexOf(0, offset);
-    if (end < 0) throw this.error('UNTERMINATED', field, 'the string has no terminating NUL');
+    if (end < 0)
+      throw this.error(`${this.#codePrefix}UNTERMINATED`, field, 'the string has no terminating NUL');
     return decodeText(this.bytes.subarray(offset, end));
   }
 
@@ -86,7 +94,7 @@ export class ByteReader {
     if (offset >= 0 && length >= 0 && offset <= this.bytes.length && length <= this.bytes.length - offset)
       return;
     throw this.error(
-      'TRUNCATED',
+      `${this.#codePrefix}TRUNCATED`,
       field,
       `needs ${length} bytes at offset ${offset}, but there are ${this.bytes.length} in all`,
     );

@@ -1,0 +1,83 @@
+import { viewOf } from '../util/bytes.ts';
+import { type Context, firstFrom } from './context.ts';
+import type { FunctionTable } from './functions.ts';
+import type { MapPlaces } from './map-places.ts';
+import type { BtfMapDraft } from './maps-btf.ts';
+import { RelocationType, type SectionRelocation } from './relocatable.ts';
+import type { MapEntry } from './spec.ts';
+
+/** Bytes of a pointer, of which `values` is an array. */
+const POINTER_SIZE = 8;
+
+/** The entries of a static initialiser, one relocation each; those that are left out have none. */
+export function readValues(
+  context: Context,
+  { section, extent, map, valuesOffset }: BtfMapDraft,
+  functions: FunctionTable,
+  places: MapPlaces,
+): MapEntry[] {
+  const path = `maps/${map.name}/values`;
+  const out: MapEntry[] = [];
+  const entries = context.relocationsOf(section);
+  for (let index = firstFrom(entries, extent.start); index < entries.length; index++) {
+    const entry = entries[index]!;
+    if (entry.offset >= extent.end) break;
+    if (entry.type === RelocationType.R_BPF_NONE) continue;
+    const at = entry.offset - extent.start - (valuesOffset ?? 0);
+    if (valuesOffset === undefined || at < 0 || at % POINTER_SIZE !== 0) {
+      throw context.error(
+        'MAP_BAD_FIELD',
+        path,
+        `byte ${entry.offset - extent.start} of the definition is initialised, but only values can be`,
+      );
+    }
+    checkType(context, path, entry);
+    out.push(
+      Object.freeze(
+        targetOf(context, path, entry, at / POINTER_SIZE, map.inner !== undefined, functions, places),
+      ),
+    );
+  }
+  return out;
+}
+
+/** Clang before version 13 wrote R_BPF_64_64 here, later ones write R_BPF_64_ABS64. */
+function checkType(context: Context, path: string, { type }: SectionRelocation): void {
+  if (type === RelocationType.R_BPF_64_64 || type === RelocationType.R_BPF_64_ABS64) return;
+  throw context.error('RELOCATION_UNKNOWN', path, `a relocation of type ${type} cannot fill a pointer`);
+}
+
+function targetOf(
+  context: Context,
+  path: string,
+  entry: SectionRelocation,
+  key: number,
+  holdsMaps: boolean,
+  functions: FunctionTable,
+  places: MapPlaces,
+): MapEntry {
+  const symbol = context.object.symbols[entry.symbol];
+  const name = symbol?.name || 'a nameless symbol';
+  if (!symbol || typeof symbol.section !== 'number')
+    throw context.error(
+      'MAP_BAD_FIELD',
+      path,
+      `entry ${key} refers to ${name}, which this object does not define`,
+    );
+  const offset = symbol.value + entry.addend + addendAt(context, entry);
+  if (holdsMaps) {
+    const map = places.mapAt(symbol.section, offset);
+    if (map !== undefined) return { kind: 'map', key, map };
+    throw context.error('MAP_BAD_FIELD', path, `entry ${key} refers to ${name}, which is no map`);
+  }
+  const target = functions.startingAt(symbol.section, offset);
+  if (target) return { kind: 'program', key, program: target.name };
+  throw context.error('MAP_BAD_FIELD', path, `entry ${key} refers to ${name}, which is no function`);
+}
+
+/** What stands in the pointer itself: the place in a section, where the relocation is against a section. */
+function addendAt({ object }: Context, { section, offset }: SectionRelocation): number {
+  const { bytes } = object.sections[section]!;
+  if (offset + POINTER_SIZE > bytes.length) return 0;
+  return Number(viewOf(bytes).getBigInt64(offset, object.endian === 'little'));
+}
