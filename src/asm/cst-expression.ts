@@ -1,0 +1,100 @@
+import type { CstNode } from 'chevrotain';
+import type { BinaryOperator, Expr, UnaryOperator } from './ast.ts';
+import { childOf, childrenOf, rangeOf, rangeOfToken, tokenOf, tokensOf } from './cst.ts';
+import { charValue, numberValue } from './literals.ts';
+import type { Problems } from './problems.ts';
+
+/**
+ * LLVM's precedence, which is not C's: shifts bind as `*` does, and `& | ^` bind tighter than `+`
+ * (LLVM, AsmParser, GNU operator precedence).
+ */
+const PRECEDENCE: Readonly<Record<BinaryOperator, number>> = {
+  '+': 1,
+  '-': 1,
+  '|': 2,
+  '^': 2,
+  '&': 2,
+  '*': 3,
+  '/': 3,
+  '%': 3,
+  '<<': 3,
+  '>>': 3,
+};
+
+/** Expressions are evaluated recursively; nobody writes longer ones. */
+const MAX_TERMS = 500;
+
+/** The expression of an `expression` node. */
+export function expressionOf(node: CstNode, problems: Problems): Expr {
+  const terms = childrenOf(node, 'term');
+  const operators = tokensOf(node, 'BinaryOperator').map((token) => token.image as BinaryOperator);
+  if (terms.length > MAX_TERMS) {
+    problems.error(
+      rangeOf(node),
+      'expression-too-long',
+      `an expression can have ${MAX_TERMS} terms, not more`,
+    );
+    return { kind: 'number', value: 0n, ...rangeOf(node) };
+  }
+  let at = 0;
+  const climb = (minimum: number): Expr => {
+    let left = termOf(terms[at]!, problems);
+    while (at < operators.length && PRECEDENCE[operators[at]!] >= minimum) {
+      const op = operators[at++]!;
+      const right = climb(PRECEDENCE[op] + 1);
+      left = { kind: 'binary', op, left, right, start: left.start, end: right.end };
+    }
+    return left;
+  };
+  return climb(1);
+}
+
+function termOf(node: CstNode, problems: Problems): Expr {
+  let value = primaryOf(node, problems);
+  const signs = ['Minus', 'Plus', 'Tilde', 'Bang'].flatMap((name) => tokensOf(node, name));
+  signs.sort((a, b) => b.startOffset - a.startOffset);
+  if (signs.length > MAX_TERMS) {
+    problems.error(rangeOf(node), 'expression-too-long', `a number can have ${MAX_TERMS} signs, not more`);
+    return value;
+  }
+  for (const sign of signs) {
+    const op = sign.image as UnaryOperator;
+    value = { kind: 'unary', op, operand: value, start: sign.startOffset, end: value.end };
+  }
+  return value;
+}
+
+function primaryOf(node: CstNode, problems: Problems): Expr {
+  const number = tokenOf(node, 'Number');
+  if (number) return { kind: 'number', value: numberValue(number.image), ...rangeOfToken(number) };
+  const name = tokenOf(node, 'ValueName');
+  if (name) return { kind: 'name', name: name.image, ...rangeOfToken(name) };
+  const dot = tokenOf(node, 'Dot');
+  if (dot) return { kind: 'here', ...rangeOfToken(dot) };
+  const char = tokenOf(node, 'Char');
+  if (char) {
+    const value = charValue(char.image);
+    if (typeof value === 'bigint') return { kind: 'number', value, ...rangeOfToken(char) };
+    unknownEscape(problems, char, value.unknownEscape);
+    return { kind: 'number', value: 0n, ...rangeOfToken(char) };
+  }
+  return { ...expressionOf(childOf(node, 'expression')!, problems), ...rangeOf(node) };
+}
+
+export function unknownEscape(
+  problems: Problems,
+  token: { readonly startOffset: number; readonly image: string },
+  sequence: string,
+): void {
+  const start = token.startOffset + Math.max(0, token.image.indexOf(sequence));
+  problems.error(
+    { start, end: start + sequence.length },
+    'unknown-escape',
+    `there is no escape '${sequence}'`,
+    {
+      help: [
+        String.raw`the escapes are \n \t \r \b \f \" \\ and up to three octal digits; a backslash is '\\'`,
+      ],
+    },
+  );
+}

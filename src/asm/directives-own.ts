@@ -1,0 +1,131 @@
+import { SectionFlag, SectionType } from '../object/relocatable.ts';
+import { Arguments } from './arguments.ts';
+import type { Assembler, DirectiveHandler, DirectiveStatement } from './assembler.ts';
+import { declareEntry, declareMap } from './map-declaration.ts';
+import type { SectionBuilder } from './section-builder.ts';
+
+const CODE = { type: SectionType.PROGBITS, flags: SectionFlag.ALLOC | SectionFlag.EXECINSTR, entrySize: 0 };
+const DATA = { type: SectionType.PROGBITS, flags: SectionFlag.ALLOC | SectionFlag.WRITE, entrySize: 0 };
+
+/** `.license "GPL"`: the text that the kernel compares with its list of GPL-compatible licences. */
+function license(assembler: Assembler, line: DirectiveStatement): void {
+  const args = new Arguments(assembler, line);
+  const text = args.string('a licence such as "GPL"');
+  if (!text || !args.end()) return;
+  if (assembler.license) {
+    assembler.problems.error(line, 'defined-twice', 'the licence is given twice', {
+      labels: [assembler.problems.label(assembler.license, 'first given here')],
+    });
+    return;
+  }
+  assembler.license = { start: line.start, end: line.end };
+  const section = assembler.section('license', DATA);
+  const before = assembler.current;
+  assembler.current = section;
+  const symbol = assembler.defineLabel('_license', line);
+  section.append(text.bytes);
+  section.append(Uint8Array.of(0));
+  assembler.current = before;
+  if (!symbol) return;
+  symbol.binding = 'global';
+  symbol.type = 'object';
+  const size = {
+    kind: 'number',
+    value: BigInt(text.bytes.length + 1),
+    start: text.start,
+    end: text.end,
+  } as const;
+  symbol.size = { expr: size, here: { section, offset: 0 } };
+}
+
+/** Opens a function: what was open ends, and a FUNC symbol stands where the next instruction goes. */
+function openFunction(
+  assembler: Assembler,
+  name: { readonly name: string; readonly start: number; readonly end: number },
+  section: SectionBuilder,
+  global: boolean,
+): void {
+  assembler.closeFunction();
+  assembler.enter(section);
+  section.align = Math.max(section.align, 8);
+  const symbol = assembler.defineLabel(name.name, name);
+  if (!symbol) return;
+  symbol.type = 'func';
+  if (global) symbol.binding = 'global';
+  symbol.declared = true;
+  assembler.open = { symbol, section };
+}
+
+/** `.program NAME, "section"` */
+function program(assembler: Assembler, line: DirectiveStatement): void {
+  const args = new Arguments(assembler, line);
+  const name = args.name('the name of the program');
+  const section = name && args.text('a section such as "xdp", which tells the program\'s type');
+  if (!name || !section || !args.end()) return;
+  const builder = assembler.section(section.text, CODE);
+  if ((builder.flags & CODE.flags) !== CODE.flags && builder.size > 0) {
+    args.error(section, `section '${section.text}' holds data: a program needs one of its own`);
+    return;
+  }
+  openFunction(assembler, name, builder, true);
+}
+
+/** `.function NAME[, linkage=global]` */
+function subprogram(assembler: Assembler, line: DirectiveStatement): void {
+  const args = new Arguments(assembler, line);
+  const name = args.name('the name of the function');
+  if (!name) return;
+  const option = args.peek();
+  let global = false;
+  if (option) {
+    args.skip();
+    const value = option.kind === 'option' && option.value.kind === 'name' ? option.value.name : undefined;
+    if (option.kind !== 'option' || option.name !== 'linkage' || (value !== 'global' && value !== 'static')) {
+      args.error(option, "expected 'linkage=global' or 'linkage=static'");
+      return;
+    }
+    global = value === 'global';
+  }
+  if (args.end()) openFunction(assembler, name, assembler.section('.text', undefined), global);
+}
+
+function map(assembler: Assembler, line: DirectiveStatement): void {
+  const declaration = declareMap(assembler, line);
+  assembler.mapIsBroken = declaration === undefined;
+  if (!declaration) {
+    // Later lines may use its name or fill its slots: that is no second mistake.
+    const [first] = line.args;
+    if (first?.kind === 'expr' && first.value.kind === 'name') assembler.broken(first.value.name);
+    return;
+  }
+  const symbol = assembler.defineElsewhere(declaration.spec.name, declaration.range);
+  if (!symbol) return;
+  symbol.binding = 'global';
+  symbol.type = 'object';
+  assembler.maps.push(declaration);
+}
+
+/** `.const NAME = expression` */
+function constant(assembler: Assembler, line: DirectiveStatement): void {
+  const args = new Arguments(assembler, line);
+  const [arg] = line.args;
+  if (arg?.kind !== 'option') {
+    args.error(
+      arg ?? { start: line.end, end: line.end },
+      "'.const' needs a name and a value: '.const LIMIT = 8'",
+    );
+    return;
+  }
+  args.skip();
+  if (args.end()) assembler.defineConstant(arg.name, arg.nameRange, arg.value, false);
+}
+
+/** The directives that LLVM does not have, for people who write by hand. */
+export const OWN_DIRECTIVES: Readonly<Record<string, DirectiveHandler>> = {
+  '.license': license,
+  '.program': program,
+  '.function': subprogram,
+  '.map': map,
+  '.entry': declareEntry,
+  '.const': constant,
+};

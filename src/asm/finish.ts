@@ -1,0 +1,191 @@
+import { BtfBuilder } from '../btf/build.ts';
+import { lowerMaps } from '../object/lower-maps.ts';
+import {
+  type ElfSymbol,
+  type RelocatableObject,
+  RelocationType,
+  SectionFlag,
+  type SectionRelocation,
+  SectionType,
+} from '../object/relocatable.ts';
+import type { MapSpec } from '../object/spec.ts';
+import type { Assembler } from './assembler.ts';
+import { Emitter, type PendingRelocation } from './emit.ts';
+import type { SectionBuilder } from './section-builder.ts';
+import { type AsmSymbol, isTemporary } from './symbols.ts';
+
+/** The second pass: maps, instructions and data get their bytes, and all of it becomes an object. */
+export function finish(assembler: Assembler): RelocatableObject {
+  const { endian } = assembler.options;
+  const mapRelocations = placeMaps(assembler);
+  const emitter = new Emitter(assembler.evaluator, assembler.symbols, assembler.problems, {
+    endian,
+    compiled: assembler.compiled,
+  });
+  for (const section of assembler.sections) {
+    checkAlignment(assembler, section);
+    emitter.emit(section);
+  }
+  const { symbols, indexOf } = symbolTable(assembler, [...emitter.relocations, ...mapRelocations]);
+  const relocations = [...emitter.relocations, ...mapRelocations].map(
+    (pending): SectionRelocation => ({
+      section: pending.section.index,
+      offset: pending.offset,
+      type: pending.type,
+      symbol: indexOf(pending.target),
+      addend: 0,
+    }),
+  );
+  relocations.sort((a, b) => a.section - b.section || a.offset - b.offset);
+  return { endian, sections: assembler.sections.map(sectionOf), symbols, relocations };
+}
+
+function sectionOf(section: SectionBuilder): RelocatableObject['sections'][number] {
+  const { name, kind, flags, align, size } = section;
+  const bytes = section.bytes().slice();
+  return { name, type: kind.type, flags, align, entrySize: kind.entrySize, bytes, size };
+}
+
+function checkAlignment({ problems }: Assembler, section: SectionBuilder): void {
+  if (!section.misaligned) return;
+  problems.error(
+    section.misaligned,
+    'misaligned-code',
+    `the data before this instruction in section '${section.name}' is no multiple of 8 bytes`,
+    { help: ["put the data into a section of its own, or '.p2align 3' behind it"] },
+  );
+}
+
+/** Puts the maps of `.map` lines into `.maps` and describes them in `.BTF`. */
+function placeMaps(assembler: Assembler): PendingRelocation[] {
+  if (assembler.maps.length === 0) return [];
+  const flags = SectionFlag.ALLOC | SectionFlag.WRITE;
+  const section = assembler.section('.maps', { type: SectionType.PROGBITS, flags, entrySize: 0 });
+  if ((assembler.findSection('.BTF')?.size ?? 0) > 0) {
+    assembler.problems.error(
+      assembler.maps[0]!.range,
+      'two-btf',
+      "the file brings a '.BTF' section of its own, where '.map' would have to add its types",
+    );
+    return [];
+  }
+  if (section.size % 8 !== 0) section.fill(8 - (section.size % 8), 0);
+  section.align = Math.max(section.align, 8);
+  const btf = new BtfBuilder();
+  const base = section.size;
+  const { bytes, maps, entries } = lowerMaps(mapSpecs(assembler), btf, base);
+  section.append(bytes);
+  for (const { name, offset, size } of maps) {
+    const symbol = assembler.symbols.mention(name);
+    symbol.section = section;
+    symbol.value = base + offset;
+    const expr = { kind: 'number', value: BigInt(size), start: 0, end: 0 } as const;
+    symbol.size = { expr, here: { section, offset: symbol.value } };
+  }
+  const types = assembler.section('.BTF', { type: SectionType.PROGBITS, flags: 0, entrySize: 0 });
+  types.align = 4;
+  types.append(btf.build(assembler.options.endian));
+  return entries.map(({ offset, target }) => {
+    const symbol = assembler.symbols.mention(target);
+    symbol.used = true;
+    return { section, offset: base + offset, type: RelocationType.R_BPF_64_ABS64, target: symbol };
+  });
+}
+
+function mapSpecs(assembler: Assembler): MapSpec[] {
+  const functions = [...assembler.symbols.all()]
+    .filter((symbol) => symbol.type === 'func')
+    .map(({ name }) => name);
+  return assembler.maps.map(({ spec, entries }) => ({
+    ...spec,
+    contents: entries
+      .filter(({ target, range }) => {
+        const symbol = assembler.symbols.find(target);
+        if (symbol?.type === 'func' && symbol.section) return true;
+        if (!assembler.evaluator.isPoisoned(target))
+          assembler.problems.error(range, 'undefined-name', `there is no program '${target}'`, {
+            label: symbol?.defined ? 'not a program' : 'not defined',
+            help: assembler.problems.suggest(target, functions),
+          });
+        return false;
+      })
+      .map(({ key, target }) => ({ kind: 'program', key, program: target }) as const),
+  }));
+}
+
+/** Local symbols first, as ELF demands. */
+function symbolTable(
+  assembler: Assembler,
+  relocations: readonly PendingRelocation[],
+): { readonly symbols: ElfSymbol[]; indexOf(target: AsmSymbol | SectionBuilder): number } {
+  const locals: [AsmSymbol | SectionBuilder | undefined, ElfSymbol][] = [];
+  const globals: typeof locals = [];
+  for (const name of assembler.files)
+    locals.push([undefined, { ...blank, name, section: 'absolute', type: 'file' }]);
+  const sections = new Set(relocations.map(({ target }) => target).filter((target) => !isSymbol(target)));
+  for (const section of assembler.sections) {
+    if (!sections.has(section)) continue;
+    locals.push([section, { ...blank, name: '', section: section.index, type: 'section' }]);
+  }
+  for (const symbol of assembler.symbols.all()) {
+    const entry = elfSymbol(assembler, symbol);
+    if (entry) (entry.binding === 'local' ? locals : globals).push([symbol, entry]);
+  }
+  const all = [...locals, ...globals];
+  const indexes = new Map(all.map(([target], index) => [target, index]));
+  return { symbols: all.map(([, entry]) => entry), indexOf: (target) => indexes.get(target) ?? 0 };
+}
+
+const blank: ElfSymbol = {
+  name: '',
+  section: 'undefined',
+  value: 0,
+  size: 0,
+  binding: 'local',
+  type: 'notype',
+  visibility: 'default',
+};
+
+function isSymbol(target: AsmSymbol | SectionBuilder): target is AsmSymbol {
+  return 'binding' in target;
+}
+
+/** The entry of a symbol that the object shows, or undefined. */
+function elfSymbol(assembler: Assembler, symbol: AsmSymbol): ElfSymbol | undefined {
+  const { name, type, visibility, section } = symbol;
+  if (isTemporary(name) && section) return undefined;
+  const size = symbol.size && sizeOf(assembler, symbol);
+  const common = { name, type, visibility, size: size ?? 0 };
+  if (section)
+    return {
+      ...common,
+      section: section.index,
+      value: symbol.value,
+      binding: symbol.binding ?? 'local',
+    };
+  if (symbol.constant) return constantSymbol(assembler, symbol);
+  const shown = symbol.used || symbol.common || type !== 'notype' || (symbol.binding ?? 'local') !== 'local';
+  if (!shown) return undefined;
+  const binding = symbol.binding === 'weak' ? 'weak' : 'global';
+  return { ...common, section: symbol.common ? 'common' : 'undefined', value: symbol.value, binding };
+}
+
+function constantSymbol(assembler: Assembler, symbol: AsmSymbol): ElfSymbol | undefined {
+  if (!symbol.absolute) return undefined;
+  const { expr, here } = symbol.constant!;
+  const value = assembler.evaluator.evaluate(expr, here);
+  if (!value) return undefined;
+  const common = { name: symbol.name, size: 0, type: symbol.type, visibility: symbol.visibility };
+  const binding = symbol.binding ?? 'local';
+  if (value.kind === 'number')
+    return { ...common, section: 'absolute', value: Number(BigInt.asUintN(64, value.value)), binding };
+  if (!value.symbol.section) return undefined;
+  const section = value.symbol.section.index;
+  return { ...common, section, value: value.symbol.value + Number(value.addend), binding };
+}
+
+function sizeOf(assembler: Assembler, symbol: AsmSymbol): number | undefined {
+  const { expr, here } = symbol.size!;
+  const size = assembler.evaluator.number(expr, here, `the size of '${symbol.name}'`);
+  return size === undefined ? undefined : Number(size);
+}

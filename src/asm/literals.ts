@@ -1,0 +1,49 @@
+import { encodeText } from '../util/bytes.ts';
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  '"': '"',
+  "'": "'",
+  '\\': '\\',
+};
+
+/**
+ * The bytes of a string literal with its quotes: C's escapes with up to three octal digits, as in
+ * LLVM; other characters as UTF-8. An escape that does not exist is answered as its text.
+ */
+export function stringBytes(literal: string): Uint8Array | { readonly unknownEscape: string } {
+  const text = literal.slice(1, -1);
+  const out: number[] = [];
+  for (let at = 0; at < text.length; ) {
+    const next = text.indexOf('\\', at);
+    const end = next < 0 ? text.length : next;
+    if (end > at) for (const byte of encodeText(text.slice(at, end))) out.push(byte);
+    if (next < 0) break;
+    const octal = /^[0-7]{1,3}/.exec(text.slice(next + 1, next + 4))?.[0];
+    const meant = ESCAPES[text[next + 1]!];
+    if (octal !== undefined) out.push(Number.parseInt(octal, 8) & 0xff);
+    else if (meant !== undefined) out.push(meant.charCodeAt(0));
+    else return { unknownEscape: text.slice(next, next + 2) };
+    at = next + 1 + (octal?.length ?? 1);
+  }
+  return Uint8Array.from(out);
+}
+
+/** `0x1f`, `0b101`, `31`; a leading 0 makes it octal, as in LLVM and C. */
+export function numberValue(text: string): bigint {
+  if (/^0[0-7]+$/.test(text)) return BigInt(`0o${text.slice(1)}`);
+  return BigInt(text);
+}
+
+/** The value of a character in single quotes. */
+export function charValue(literal: string): bigint | { readonly unknownEscape: string } {
+  const text = literal.slice(1, -1);
+  if (!text.startsWith('\\')) return BigInt(text.codePointAt(0)!);
+  if (text === '\\0') return 0n;
+  const meant = ESCAPES[text[1]!];
+  return meant === undefined ? { unknownEscape: text } : BigInt(meant.charCodeAt(0));
+}

@@ -1,0 +1,218 @@
+import { type CstNode, type ILexingError, type IRecognitionException, type IToken, Lexer } from 'chevrotain';
+import { didYouMean } from '../util/suggest.ts';
+import type { Argument, Statement } from './ast.ts';
+import { childOf, childrenOf, rangeOf, rangeOfToken, tokenOf } from './cst.ts';
+import { expressionOf, unknownEscape } from './cst-expression.ts';
+import { InsnVisitor } from './cst-insn.ts';
+import { AssemblyParser } from './grammar.ts';
+import { stringBytes } from './literals.ts';
+import type { ParsedFile } from './parse.ts';
+import type { Problems } from './problems.ts';
+import * as t from './tokens.ts';
+
+/** Parentheses are read recursively; nobody nests them deeper. */
+const MAX_NESTING = 60;
+
+let lexer: Lexer | undefined;
+let parser: AssemblyParser | undefined;
+
+/** Built once, at the first use. Validating the grammar takes longer than most files; the tests do it. */
+function machinery(): { lexer: Lexer; parser: AssemblyParser } {
+  lexer ??= new Lexer([...t.ALL_TOKENS], {
+    positionTracking: 'onlyOffset',
+    skipValidations: true,
+    ensureOptimizations: false,
+  });
+  parser ??= new AssemblyParser({ skipValidations: true });
+  return { lexer, parser };
+}
+
+/**
+ * Reads a text into statements. Whatever is wrong goes to `problems`; what is right is still returned.
+ *
+ * @param text the source's text, with blanks for what need not be read
+ */
+export function readWithGrammar(problems: Problems, text: string = problems.source.text): ParsedFile {
+  const { lexer, parser } = machinery();
+  const lexed = lexer.tokenize(text);
+  // The lexer leaves it out with `onlyOffset`, and the nodes' ranges need it; counting lines costs more.
+  for (const token of lexed.tokens) token.endOffset = token.startOffset + token.image.length - 1;
+  const places = new StatementPlaces(lexed.tokens);
+  const broken = new Set<number>();
+  for (const error of lexed.errors) {
+    const statement = places.indexAt(error.offset);
+    if (!broken.has(statement)) badCharacters(error, problems);
+    broken.add(statement);
+  }
+  parser.input = withoutDeepNesting(lexed.tokens, places, broken, problems);
+  const file = parser.file();
+  for (const error of parser.errors) {
+    const offset = Number.isNaN(error.token.startOffset)
+      ? problems.source.text.length
+      : error.token.startOffset;
+    const statement = places.indexAt(offset);
+    if (!broken.has(statement)) syntaxError(error, offset, problems);
+    broken.add(statement);
+  }
+  parser.input = [];
+  const poisoned = new Set<string>();
+  if (broken.size > 0)
+    for (const { image, startOffset } of lexed.tokens)
+      if (broken.has(places.indexAt(startOffset))) poisoned.add(image);
+  return { statements: statementsOf(file, problems), poisoned };
+}
+
+/** Which statement, counted from 0, an offset belongs to; a separator belongs to the one that it ends. */
+class StatementPlaces {
+  readonly #ends: readonly number[];
+
+  constructor(tokens: readonly IToken[]) {
+    this.#ends = tokens
+      .filter(({ tokenType }) => tokenType === t.Newline || tokenType === t.Semicolon)
+      .map((token) => token.startOffset);
+  }
+
+  indexAt(offset: number): number {
+    let low = 0;
+    let high = this.#ends.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#ends[middle]! < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** Leaves out statements whose parentheses nest too deep to be read. */
+function withoutDeepNesting(
+  tokens: IToken[],
+  places: StatementPlaces,
+  broken: Set<number>,
+  problems: Problems,
+): IToken[] {
+  let depth = 0;
+  const tooDeep = new Set<number>();
+  for (const token of tokens) {
+    if (token.tokenType === t.LParen) depth++;
+    else if (token.tokenType === t.RParen) depth--;
+    else if (token.tokenType === t.Newline || token.tokenType === t.Semicolon) depth = 0;
+    if (depth <= MAX_NESTING) continue;
+    const statement = places.indexAt(token.startOffset);
+    if (tooDeep.has(statement)) continue;
+    tooDeep.add(statement);
+    problems.error(
+      rangeOfToken(token),
+      'nested-too-deep',
+      `parentheses can be nested ${MAX_NESTING} deep, not deeper`,
+    );
+  }
+  if (tooDeep.size === 0) return tokens;
+  for (const statement of tooDeep) broken.add(statement);
+  const separates = ({ tokenType }: IToken): boolean => tokenType === t.Newline || tokenType === t.Semicolon;
+  return tokens.filter((token) => separates(token) || !tooDeep.has(places.indexAt(token.startOffset)));
+}
+
+function badCharacters(error: ILexingError, problems: Problems): void {
+  const text = problems.source.text.slice(error.offset, error.offset + error.length);
+  const shownText = text.length > 20 ? `${text.slice(0, 20)}…` : text;
+  const range = { start: error.offset, end: error.offset + error.length };
+  const what = [...text].length === 1 ? 'the character' : 'the characters';
+  const cannot = [...text].length === 1 ? 'has' : 'have';
+  problems.error(range, 'unexpected-character', `${what} '${shownText}' ${cannot} no meaning here`, {
+    help: text.startsWith("'") ? ['a character is written \'a\', a string "text"'] : [],
+  });
+}
+
+function syntaxError(error: IRecognitionException, offset: number, problems: Problems): void {
+  const { token } = error;
+  const range = { start: offset, end: token.tokenType === t.Newline ? offset : offset + token.image.length };
+  if (token.tokenType === t.UnclosedString)
+    problems.error(range, 'unclosed-string', 'the string has no closing quote');
+  else if (token.tokenType === t.UnclosedComment)
+    problems.error({ start: offset, end: offset + 2 }, 'unclosed-comment', "the comment has no closing '*/'");
+  else if (token.tokenType === t.BadNumber)
+    problems.error(range, 'bad-number', `'${token.image}' is not a number`, {
+      help: numberHelp(token.image),
+    });
+  else if (error.message.startsWith('there is no instruction')) unknownInstruction(error, problems);
+  else problems.error(range, 'syntax', error.message, { help: separatorHelp(offset, problems) });
+}
+
+function numberHelp(image: string): string[] {
+  if (/^0[0-9]+$/.test(image)) return ['a leading 0 makes a number octal; leave it out'];
+  return ['numbers are written 42, 0x2a, 0b101010 or 052 (octal)'];
+}
+
+const STATEMENT_WORDS = ['if', 'goto', 'gotol', 'may_goto', 'call', 'callx', 'exit', 'lock', 'store_release'];
+
+function unknownInstruction(error: IRecognitionException, problems: Problems): void {
+  const name = (error as IRecognitionException & { previousToken: IToken }).previousToken;
+  const guess = didYouMean(name.image, STATEMENT_WORDS);
+  const help =
+    guess.length > 0
+      ? guess
+      : ["instructions are written like assignments in C: 'r0 = 1', 'r1 += r2', '*(u32 *)(r10 - 4) = r1'"];
+  problems.error(rangeOfToken(name), 'unknown-instruction', error.message, {
+    help: [...help, ...separatorHelp(name.startOffset, problems)],
+  });
+}
+
+/** In most assemblers `;` begins a comment; whoever wrote one so is told. */
+function separatorHelp(offset: number, problems: Problems): string[] {
+  const { text } = problems.source;
+  const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset);
+  return line.includes(';') ? ["';' separates statements; a comment begins with '#' or '//'"] : [];
+}
+
+function statementsOf(file: CstNode, problems: Problems): Statement[] {
+  const out: Statement[] = [];
+  const insns = new InsnVisitor(problems);
+  for (const node of childrenOf(file, 'statement')) {
+    for (const label of childrenOf(node, 'label')) {
+      const name = tokenOf(label, 'Name')!;
+      if (!label.recoveredNode) out.push({ kind: 'label', name: name.image, ...rangeOfToken(name) });
+    }
+    if (node.recoveredNode) continue;
+    const statement = bodyOf(node, insns, problems);
+    if (statement) out.push(statement);
+  }
+  return out;
+}
+
+function bodyOf(node: CstNode, insns: InsnVisitor, problems: Problems): Statement | undefined {
+  const assignment = childOf(node, 'assignment');
+  if (assignment) {
+    const name = tokenOf(assignment, 'Identifier')!.image;
+    const value = expressionOf(childOf(assignment, 'expression')!, problems);
+    return { kind: 'assign', name, value, ...rangeOfToken(tokenOf(assignment, 'Identifier')!) };
+  }
+  const directive = childOf(node, 'directive');
+  if (!directive) return insns.visit(node);
+  const name = tokenOf(directive, 'DotName')!;
+  const args = childrenOf(directive, 'argument').map((child) => argumentOf(child, problems));
+  return {
+    kind: 'directive',
+    name: name.image,
+    nameRange: rangeOfToken(name),
+    args,
+    ...rangeOf(directive),
+  };
+}
+
+function argumentOf(node: CstNode, problems: Problems): Argument {
+  const range = rangeOf(node);
+  const string = tokenOf(node, 'String');
+  if (string) {
+    const bytes = stringBytes(string.image);
+    if (bytes instanceof Uint8Array) return { kind: 'string', bytes, ...range };
+    unknownEscape(problems, string, bytes.unknownEscape);
+    return { kind: 'string', bytes: new Uint8Array(), ...range };
+  }
+  const type = tokenOf(node, 'TypeWord');
+  if (type) return { kind: 'type', name: type.image.slice(1), ...range };
+  const value = expressionOf(childOf(node, 'expression')!, problems);
+  const option = tokenOf(node, 'ValueName');
+  if (!option) return { kind: 'expr', value, ...range };
+  return { kind: 'option', name: option.image, nameRange: rangeOfToken(option), value, ...range };
+}

@@ -1,0 +1,184 @@
+import { findInsn, type InsnDef } from '../isa/insn-table.ts';
+import type { Expr, InsnStatement, Reg } from './ast.ts';
+import { rowOf } from './insn-forms.ts';
+import { takeExpression, takeRegister } from './plain-expression.ts';
+import type { Scanner } from './scanner.ts';
+
+type Operands = Partial<Pick<InsnStatement, 'dst' | 'src' | 'off' | 'imm' | 'target'>>;
+
+/**
+ * The rows by what tells them apart in a line, `64 +` for `r1 +=`: a lookup for each line, in place
+ * of building a form. Filled as rows are met.
+ */
+class Rows {
+  readonly #known = new Map<string, InsnDef | undefined>();
+  readonly #find: (key: string) => InsnDef | undefined;
+
+  constructor(find: (key: string) => InsnDef | undefined) {
+    this.#find = find;
+  }
+
+  get(key: string): InsnDef | undefined {
+    const known = this.#known.get(key);
+    if (known) return known;
+    const def = this.#find(key);
+    if (def) this.#known.set(key, def);
+    return def;
+  }
+}
+
+const widthOf = (key: string): number => Number(key.slice(0, 2));
+const opOf = (key: string): string => key.slice(3);
+const ALU_K = new Rows((key) => rowOf({ kind: 'alu', op: opOf(key), width: widthOf(key) }));
+const ALU_X = new Rows((key) => rowOf({ kind: 'alu', op: opOf(key), width: widthOf(key), x: true }));
+const JUMP_K = new Rows((key) => rowOf({ kind: 'jcond', op: opOf(key), width: widthOf(key) }));
+const JUMP_X = new Rows((key) => rowOf({ kind: 'jcond', op: opOf(key), width: widthOf(key), x: true }));
+const LOAD = new Rows((key) =>
+  rowOf({ kind: key[0] === 's' ? 'ldsx' : 'ldx', size: Number(key.slice(1)) / 8, x: true }),
+);
+const STORE_K = new Rows((key) => rowOf({ kind: 'st', size: Number(key.slice(1)) / 8 }));
+const STORE_X = new Rows((key) => rowOf({ kind: 'stx', size: Number(key.slice(1)) / 8, x: true }));
+const LDDW = findInsn('lddw')!;
+const EXIT = findInsn('exit')!;
+const CALL = findInsn('call')!;
+const JA = findInsn('ja')!;
+
+const CompoundAssign = /(?:s>>|s\/|s%|<<|>>|[-+*/%&|^])=/y;
+const Compare = /[=!]=|s?[<>]=?|&/y;
+const MemorySize = /\*[ \t]*\([ \t]*([us](?:8|16|32|64))[ \t]*\*[ \t]*\)[ \t]*\([ \t]*/y;
+
+function match(scanner: Scanner, pattern: RegExp): RegExpExecArray | undefined {
+  pattern.lastIndex = scanner.at;
+  const found = pattern.exec(scanner.text);
+  if (!found || scanner.at + found[0].length > scanner.end) return undefined;
+  scanner.at += found[0].length;
+  scanner.skipSpaces();
+  return found;
+}
+
+/** The end of what was taken last: spaces behind it do not count. */
+function insn(
+  def: InsnDef | undefined,
+  start: number,
+  end: number,
+  operands: Operands,
+): InsnStatement | undefined {
+  if (!def) return undefined;
+  const { dst = 0, src = 0, off, imm, target } = operands;
+  return { kind: 'insn', def, dst, src, off, imm, target, start, end };
+}
+
+/** The instruction that begins here, or undefined for one that is left to the grammar. */
+export function takeInsn(scanner: Scanner): InsnStatement | undefined {
+  const { at: start, code } = scanner;
+  if (code === 0x2a) return takeStore(scanner, start);
+  const dst = takeRegister(scanner);
+  if (dst) return takeAssignment(scanner, start, dst);
+  switch (scanner.text.slice(start, scanner.wordEnd())) {
+    case 'if':
+      return takeIf(scanner, start);
+    case 'goto':
+      scanner.takeWord('goto');
+      return takeTarget(scanner, start, JA);
+    case 'call':
+      scanner.takeWord('call');
+      return takeTarget(scanner, start, CALL);
+    case 'exit':
+      scanner.takeWord('exit');
+      return insn(EXIT, start, start + 4, {});
+    default:
+      return undefined;
+  }
+}
+
+function takeTarget(scanner: Scanner, start: number, def: InsnDef): InsnStatement | undefined {
+  const target = takeExpression(scanner);
+  return target && insn(def, start, target.end, { target });
+}
+
+function takeAssignment(scanner: Scanner, start: number, dst: Reg): InsnStatement | undefined {
+  const compound = match(scanner, CompoundAssign);
+  if (compound) return takeAlu(scanner, start, dst, compound[0].slice(0, -1));
+  if (scanner.codeAt(1) === 0x3d || !scanner.takeSign(0x3d)) return undefined;
+  if (scanner.code === 0x2a) return takeLoad(scanner, start, dst);
+  const src = takeRegister(scanner);
+  if (src) return moveOf(start, dst, src);
+  const imm = takeExpression(scanner);
+  if (!imm) return undefined;
+  const { at } = scanner;
+  if (!scanner.takeWord('ll'))
+    return insn(ALU_K.get(`${dst.width} `), start, imm.end, { dst: dst.number, imm });
+  return dst.width === 64 ? insn(LDDW, start, at + 2, { dst: dst.number, imm }) : undefined;
+}
+
+function moveOf(start: number, dst: Reg, src: Reg): InsnStatement | undefined {
+  if (dst.width !== src.width) return undefined;
+  return insn(ALU_X.get(`${dst.width} `), start, src.end, { dst: dst.number, src: src.number });
+}
+
+function takeAlu(scanner: Scanner, start: number, dst: Reg, op: string): InsnStatement | undefined {
+  const src = takeRegister(scanner);
+  const key = `${dst.width} ${op}`;
+  if (src) {
+    if (src.width !== dst.width) return undefined;
+    return insn(ALU_X.get(key), start, src.end, { dst: dst.number, src: src.number });
+  }
+  const imm = takeExpression(scanner);
+  return imm && insn(ALU_K.get(key), start, imm.end, { dst: dst.number, imm });
+}
+
+interface Address {
+  readonly size: string;
+  readonly base: number;
+  readonly off: Expr | undefined;
+  /** Behind the closing parenthesis. */
+  readonly end: number;
+}
+
+/** `*(u32 *)(r1 + 4)` */
+function takeAddress(scanner: Scanner): Address | undefined {
+  const size = match(scanner, MemorySize)?.[1];
+  const base = size === undefined ? undefined : takeRegister(scanner);
+  if (size === undefined || base?.width !== 64) return undefined;
+  const { code } = scanner;
+  const hasOffset = code === 0x2b || code === 0x2d;
+  const off = hasOffset ? takeExpression(scanner) : undefined;
+  if (hasOffset && !off) return undefined;
+  const end = scanner.at + 1;
+  return scanner.takeSign(0x29) ? { size, base: base.number, off, end } : undefined;
+}
+
+function takeLoad(scanner: Scanner, start: number, dst: Reg): InsnStatement | undefined {
+  const address = takeAddress(scanner);
+  if (!address || (dst.width === 32 && (address.size === 'u64' || address.size[0] === 's'))) return undefined;
+  const { size, base, off, end } = address;
+  return insn(LOAD.get(size), start, end, { dst: dst.number, src: base, off });
+}
+
+function takeStore(scanner: Scanner, start: number): InsnStatement | undefined {
+  const address = takeAddress(scanner);
+  if (!address || address.size[0] === 's' || !scanner.takeSign(0x3d)) return undefined;
+  const { size, base: dst, off } = address;
+  const src = takeRegister(scanner);
+  if (src) {
+    if (src.width === 32 && size === 'u64') return undefined;
+    return insn(STORE_X.get(size), start, src.end, { dst, off, src: src.number });
+  }
+  const imm = takeExpression(scanner);
+  return imm && insn(STORE_K.get(size), start, imm.end, { dst, off, imm });
+}
+
+function takeIf(scanner: Scanner, start: number): InsnStatement | undefined {
+  scanner.takeWord('if');
+  const dst = takeRegister(scanner);
+  const op = dst && match(scanner, Compare)?.[0];
+  if (!dst || op === undefined) return undefined;
+  const src = takeRegister(scanner);
+  const imm = src ? undefined : takeExpression(scanner);
+  if (!scanner.takeWord('goto')) return undefined;
+  const target = takeExpression(scanner);
+  const key = `${dst.width} ${op}`;
+  if (!target || src?.width === (dst.width === 64 ? 32 : 64)) return undefined;
+  if (src) return insn(JUMP_X.get(key), start, target.end, { dst: dst.number, src: src.number, target });
+  return imm && insn(JUMP_K.get(key), start, target.end, { dst: dst.number, imm, target });
+}

@@ -1,0 +1,91 @@
+import { SectionFlag, SectionType } from '../object/relocatable.ts';
+import type { Expr, InsnStatement, Range } from './ast.ts';
+
+/** Something whose bytes depend on names that may be defined later. */
+export type Item =
+  | { readonly kind: 'insn'; readonly offset: number; readonly insn: InsnStatement }
+  | { readonly kind: 'data'; readonly offset: number; readonly size: 1 | 2 | 4 | 8; readonly value: Expr };
+
+/** What a `.section` line says. */
+export interface SectionKind {
+  readonly type: number;
+  readonly flags: number;
+  readonly entrySize: number;
+}
+
+const { WRITE, ALLOC, EXECINSTR } = SectionFlag;
+
+/** What sections are when the text does not say (LLVM, `ELFAsmParser`): by the start of their names. */
+const DEFAULTS: readonly (readonly [string, number, number])[] = [
+  ['.text', SectionType.PROGBITS, ALLOC | EXECINSTR],
+  ['.rodata', SectionType.PROGBITS, ALLOC],
+  ['.data', SectionType.PROGBITS, ALLOC | WRITE],
+  ['.bss', SectionType.NOBITS, ALLOC | WRITE],
+  ['.note', SectionType.NOTE, 0],
+];
+
+export function defaultKind(name: string): SectionKind {
+  for (const [prefix, type, flags] of DEFAULTS)
+    if (name === prefix || name.startsWith(`${prefix}.`)) return { type, flags, entrySize: 0 };
+  return { type: SectionType.PROGBITS, flags: 0, entrySize: 0 };
+}
+
+/** A section while it grows. */
+export class SectionBuilder {
+  readonly name: string;
+  /** Its place among the object's sections. */
+  readonly index: number;
+  readonly kind: SectionKind;
+  /** False where the text left flags out; code in such a section makes it executable. */
+  readonly explicit: boolean;
+  readonly items: Item[] = [];
+  align = 1;
+  size = 0;
+  hasCode = false;
+  /** Where an instruction was first put at an offset that is no whole slot. */
+  misaligned: Range | undefined;
+  #bytes = new Uint8Array(256);
+
+  constructor(name: string, index: number, kind: SectionKind, explicit: boolean) {
+    this.name = name;
+    this.index = index;
+    this.kind = kind;
+    this.explicit = explicit;
+  }
+
+  get stored(): boolean {
+    return this.kind.type !== SectionType.NOBITS;
+  }
+
+  get flags(): number {
+    if (this.explicit || !this.hasCode || this.kind.flags !== 0) return this.kind.flags;
+    return ALLOC | EXECINSTR;
+  }
+
+  /** Appends zeros to be filled in later, and answers their offset. */
+  reserve(size: number): number {
+    const offset = this.size;
+    this.size += size;
+    if (this.stored && this.size > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(this.size, this.#bytes.length * 2));
+      grown.set(this.#bytes.subarray(0, offset));
+      this.#bytes = grown;
+    }
+    return offset;
+  }
+
+  append(bytes: Uint8Array): void {
+    const offset = this.reserve(bytes.length);
+    if (this.stored) this.#bytes.set(bytes, offset);
+  }
+
+  fill(size: number, byte: number): void {
+    const offset = this.reserve(size);
+    if (this.stored && byte !== 0) this.#bytes.fill(byte, offset, offset + size);
+  }
+
+  /** The bytes so far; a view, valid until more is appended. */
+  bytes(): Uint8Array {
+    return this.stored ? this.#bytes.subarray(0, this.size) : new Uint8Array();
+  }
+}

@@ -1,0 +1,82 @@
+import type { SymbolBinding, SymbolType, SymbolVisibility } from '../object/relocatable.ts';
+import type { Expr, Range } from './ast.ts';
+import type { SectionBuilder } from './section-builder.ts';
+
+/** A name of the file: a label, a constant, or something that another file defines. */
+export interface AsmSymbol {
+  readonly name: string;
+  /** Where it was defined; undefined for a name that is only used or declared. */
+  defined: Range | undefined;
+  /** A label's place. */
+  section: SectionBuilder | undefined;
+  /** Byte offset in its section; of a common symbol its alignment. */
+  value: number;
+  /** Of a constant; its own `.` is where the constant was set. */
+  constant: { readonly expr: Expr; readonly here: Location } | undefined;
+  /** True for constants that the object shows too: `.set`. */
+  absolute: boolean;
+  common: boolean;
+  declared: boolean;
+  binding: SymbolBinding | undefined;
+  type: SymbolType;
+  visibility: SymbolVisibility;
+  size: { readonly expr: Expr; readonly here: Location } | undefined;
+  /** True where a relocation needs it in the symbol table. */
+  used: boolean;
+}
+
+/** A place in a section. */
+export interface Location {
+  readonly section: SectionBuilder;
+  readonly offset: number;
+}
+
+/** Names that the assembler keeps to itself (LLVM, `MCAsmInfo::PrivateGlobalPrefix`). */
+export function isTemporary(name: string): boolean {
+  return name.startsWith('.L');
+}
+
+export function newSymbol(name: string): AsmSymbol {
+  return {
+    name,
+    defined: undefined,
+    section: undefined,
+    value: 0,
+    constant: undefined,
+    absolute: false,
+    common: false,
+    declared: false,
+    binding: undefined,
+    type: 'notype',
+    visibility: 'default',
+    size: undefined,
+    used: false,
+  };
+}
+
+/** The names of a file, in the order of their first mention. */
+export class SymbolTable {
+  readonly #byName: Map<string, AsmSymbol> = new Map();
+
+  find(name: string): AsmSymbol | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** The symbol of that name, made where it is new. */
+  mention(name: string): AsmSymbol {
+    const known = this.#byName.get(name);
+    if (known) return known;
+    const symbol = newSymbol(name);
+    this.#byName.set(name, symbol);
+    return symbol;
+  }
+
+  all(): IterableIterator<AsmSymbol> {
+    return this.#byName.values();
+  }
+
+  /** For suggestions. */
+  *definedNames(): Generator<string> {
+    for (const symbol of this.#byName.values()) if (symbol.defined) yield symbol.name;
+  }
+}

@@ -1,0 +1,227 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fc, test as property } from '@fast-check/vitest';
+import { describe, expect, test } from 'vitest';
+import type { Statement } from '../../src/asm/ast.ts';
+import { readWithGrammar } from '../../src/asm/parse-grammar.ts';
+import { readPlainLines } from '../../src/asm/plain.ts';
+import { Problems } from '../../src/asm/problems.ts';
+
+/** The lines that the plain reader took, at their places. */
+function takenBy(text: string, rest: string | undefined): string {
+  if (rest === undefined) return text;
+  return [...text]
+    .map((char, at) => (char === '\n' || rest[at] === ' ' || rest[at] === undefined ? char : ' '))
+    .join('');
+}
+
+/** What both readers must agree on: the statements of the lines that the plain one took. */
+function expectAgreement(text: string): readonly Statement[] {
+  const { statements, rest } = readPlainLines(text);
+  expect(rest?.length ?? text.length).toBe(text.length);
+  const problems = new Problems({ name: 'text', text: takenBy(text, rest) });
+  const { statements: grammars } = readWithGrammar(problems);
+  expect(problems.list()).toEqual([]);
+  expect(statements).toEqual(grammars);
+  return statements;
+}
+
+const FRAGMENTS = [
+  ...[
+    'r0',
+    'r1',
+    'r10',
+    'r11',
+    'w2',
+    'w10',
+    'R3',
+    'r01',
+    'x',
+    '.L1',
+    'LBB0_1',
+    'u32',
+    's8',
+    'be16',
+    'll',
+    'skb',
+    'lock',
+    'XDP_PASS',
+    'foo.bar',
+  ],
+  ...[
+    '0',
+    '1',
+    '-1',
+    '42',
+    '0x1f',
+    '0X1F',
+    '017',
+    '08',
+    '1a',
+    '18446744073709551615',
+    '99999999999999999999',
+    "'a'",
+    '"text"',
+    '"a\\n"',
+    '@function',
+  ],
+  ...[
+    '=',
+    '+=',
+    '-=',
+    '*=',
+    '/=',
+    's/=',
+    '%=',
+    '<<=',
+    's>>=',
+    '==',
+    '!=',
+    '>',
+    's<',
+    '>=',
+    '&',
+    '+',
+    '-',
+    '*',
+    '(',
+    ')',
+    '[',
+    ']',
+    ',',
+    ':',
+    ';',
+    '.',
+    '~',
+  ],
+  ...[
+    'if',
+    'goto',
+    'gotol',
+    'may_goto',
+    'call',
+    'callx',
+    'exit',
+    '*(u32 *)(r1 + 4)',
+    '*(u64*)(r10-8)',
+    '*(s8 *)(r2 + 0)',
+    '*(u16 *)skb[4]',
+  ],
+  ...[
+    '.text',
+    '.section',
+    '.globl',
+    '.long',
+    '.zero',
+    '.size',
+    '.program',
+    '.map',
+    'key=4',
+    '# comment',
+    '// comment',
+    '\t',
+    ' ',
+    '',
+  ],
+];
+const WHOLE_LINES = [
+  'r1 = r2',
+  'w1 = w2',
+  'r1 = w2',
+  'r1 = 5',
+  'w1 = -5',
+  'r1 = 0x10 ll',
+  'r1 = map ll',
+  'w1 = 1 ll',
+  'r3 += r4',
+  'w3 s>>= 2',
+  'r1 = -r1',
+  'r0 = *(u8 *)(r1 + 0)',
+  'w0 = *(u32 *)(r1 - 4)',
+  'w0 = *(u64 *)(r1 + 0)',
+  '*(u32 *)(r10 - 4) = r1',
+  '*(u16 *)(r10 + -4) = 7',
+  '*(u64 *)(r1 + 0) = w2',
+  'if r1 == 0 goto +3',
+  'if w1 s< w2 goto LBB0_1',
+  'if r1 & 8 goto out',
+  'if r1 != w2 goto out',
+  'goto out',
+  'goto -1',
+  'goto pc+3',
+  'call 12',
+  'call bpf_tail_call',
+  'call -1',
+  'exit',
+  'out: exit',
+  'a: b: exit',
+  'r1: exit',
+  'exit: exit',
+  '.size f, .-f',
+  '.long 1, 2, x-y',
+  '.section xdp,"ax",@progbits',
+  '.entry 0, f',
+  '.zero 8 # eight',
+  ';comment',
+  'r1 = a + b - 3',
+  'r1 = 1+2*3',
+  'r0 = *(u32 *)(r1 + 4)#c',
+  'r0 = *(u32 *)(r1 + 4) // c',
+  'r0 = 1; exit',
+  'lock *(u32 *)(r1 + 0) += w2',
+  'r1 = be16 r1',
+  'N = 3',
+  '.const N = 3',
+];
+
+describe('the plain reader and the grammar', () => {
+  const fragments = fc.array(fc.constantFrom(...FRAGMENTS), { maxLength: 8 }).map((parts) => parts.join(' '));
+  const squeezed = fc.array(fc.constantFrom(...FRAGMENTS), { maxLength: 5 }).map((parts) => parts.join(''));
+  const mutated = fc
+    .tuple(
+      fc.constantFrom(...WHOLE_LINES),
+      fc.nat(40),
+      fc.constantFrom(...FRAGMENTS, ...'rw*()+-=:;.,#"\\\r'),
+    )
+    .map(([line, at, piece]) => line.slice(0, at) + piece + line.slice(at));
+  const anyLine = fc.oneof(fc.constantFrom(...WHOLE_LINES), mutated, fragments, squeezed);
+
+  property.prop([fc.array(anyLine, { maxLength: 6 })], { numRuns: 2000 })(
+    'agree on every line that the plain reader takes',
+    (lines) => {
+      expectAgreement(lines.join('\n'));
+    },
+  );
+
+  test.each(readdirSync('bpf').filter((name) => name.endsWith('.s')))('agree on bpf/%s', (name) => {
+    expect(expectAgreement(readFileSync(`bpf/${name}`, 'utf8')).length).toBeGreaterThan(3);
+  });
+
+  test('plain lines are taken, and others left at their places', () => {
+    const text = 'r0 = 1\nlock *(u32 *)(r1 + 0) += w2\nexit\n';
+    const { statements, rest } = readPlainLines(text);
+    expect(statements.map(({ start, end }) => text.slice(start, end))).toEqual(['r0 = 1', 'exit']);
+    expect(rest).toBe('      \nlock *(u32 *)(r1 + 0) += w2\n    \n');
+  });
+
+  test('a comment over several lines leaves all to the grammar', () => {
+    expect(readPlainLines('r0 = 1 /*\nexit */').statements).toEqual([]);
+  });
+
+  test('every line that compilers print without debug information is plain, but for atomics and the like', () => {
+    const text = [
+      '\t.text',
+      '\t.globl\tf                               # -- Begin function f',
+      'f:                                      # @f',
+      '\tr0 = *(u32 *)(r1 + 0)',
+      '\tif r0 s> 5 goto LBB0_2',
+      'LBB0_2:',
+      '\tr1 = m ll',
+      '\tcall 12',
+      '\texit',
+      '.Lfunc_end0:',
+      '\t.size\tf, .Lfunc_end0-f',
+      '',
+    ].join('\n');
+    expect(readPlainLines(text).rest).toBeUndefined();
+  });
+});
