@@ -1,0 +1,44 @@
+import { TsbpfError } from '../util/errors.ts';
+import { errnoName, errnoText } from './errno.ts';
+
+export interface SyscallErrorParts {
+  readonly syscall: string;
+  /** The command of bpf(2), or what was asked of netlink. */
+  readonly command?: string | undefined;
+  readonly errno: number;
+  /** What was being done, as a noun phrase: `create map 'counts'`. */
+  readonly doing: string;
+  /** What the errno means for this command, in words. */
+  readonly explanation?: string | undefined;
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * The kernel refused. `code` is the errno's name, so `error.code === 'ENOENT'` tells; the message
+ * says what was being done and what the errno means for that command.
+ */
+export class SyscallError extends TsbpfError {
+  override readonly name: string = 'SyscallError';
+  readonly syscall: string;
+  readonly command: string | undefined;
+  readonly errno: number;
+  readonly errnoName: string;
+  readonly explanation: string;
+
+  constructor(parts: SyscallErrorParts) {
+    const name = errnoName(parts.errno);
+    const explanation = parts.explanation ?? errnoText(parts.errno);
+    super(name, `cannot ${parts.doing}: ${explanation} (${name})`, parts);
+    this.syscall = parts.syscall;
+    this.command = parts.command;
+    this.errno = parts.errno;
+    this.errnoName = name;
+    this.explanation = explanation;
+  }
+
+  override toJSON(): Record<string, unknown> {
+    const { syscall, command, errno, explanation } = this;
+    return { ...super.toJSON(), syscall, ...(command !== undefined && { command }), errno, explanation };
+  }
+}

@@ -1,0 +1,54 @@
+import { TsbpfError } from '../util/errors.ts';
+
+/** System call numbers of x86-64 (Linux, `arch/x86/entry/syscalls/syscall_64.tbl`). */
+const X64 = {
+  close: 3,
+  ioctl: 16,
+  socket: 41,
+  sendto: 44,
+  recvfrom: 45,
+  bind: 49,
+  getsockname: 51,
+  setsockopt: 54,
+  getsockopt: 55,
+  fcntl: 72,
+  mount: 165,
+  umount2: 166,
+  unshare: 272,
+  setns: 308,
+  bpf: 321,
+} as const;
+
+export type SyscallName = keyof typeof X64;
+
+/** The generic table that arm64 uses (Linux, `include/uapi/asm-generic/unistd.h`). */
+const ARM64: Record<SyscallName, number> = {
+  close: 57,
+  ioctl: 29,
+  socket: 198,
+  sendto: 206,
+  recvfrom: 207,
+  bind: 200,
+  getsockname: 204,
+  setsockopt: 208,
+  getsockopt: 209,
+  fcntl: 25,
+  mount: 40,
+  umount2: 39,
+  unshare: 97,
+  setns: 268,
+  bpf: 280,
+};
+
+/**
+ * The system call numbers of an architecture as `process.arch` names it.
+ *
+ * @throws {TsbpfError} `ARCH_UNSUPPORTED`
+ */
+export function syscallNumbers(arch: string): Readonly<Record<SyscallName, number>> {
+  if (arch === 'x64') return X64;
+  if (arch === 'arm64') return ARM64;
+  throw new TsbpfError('ARCH_UNSUPPORTED', `the system call numbers of ${arch} are not known here`, {
+    hint: 'loading into a kernel works on x64 and arm64; everything else works anywhere',
+  });
+}

@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import { runExample } from '../support/cli.ts';
+import { describeKernel } from '../support/kernel.ts';
+
+describeKernel('the examples', () => {
+  test.each([
+    ['bpf/drop_world.o', 'generic'],
+    ['bpf/drop_world.o', 'native'],
+    ['bpf/drop_world.s', 'generic'],
+    ['bpf/drop_world.s', 'native'],
+    ['bpf/generations/drop_world.clang-14.bpfel.o', 'generic'],
+    ['bpf/generations/drop_world.clang-16.bpfel.o', 'generic'],
+  ])('drop the world with %s, %s: frames arrive, stop, arrive again', (file, mode) => {
+    expect(runExample('drop-the-world', file, mode)).toEqual({
+      status: 0,
+      stdout: [
+        'before: 5 of 5 frames arrive',
+        `attached xdp_drop_the_world from ${file} to right: ${mode}, tag b11459a0e11ca14c`,
+        'while attached: 0 of 5 frames arrive',
+        'after: 5 of 5 frames arrive, XDP on right: none',
+        '',
+      ].join('\n'),
+      stderr: '',
+    });
+  });
+
+  test('the protocol dispatcher: the callee by protocol, and the way on when a slot is deleted', () => {
+    const { status, stdout, stderr } = runExample('protocol-dispatch');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatchInlineSnapshot(`
+      "slots, as the object fills them:
+        0: program handle_icmp
+        1: program handle_tcp
+        2: program handle_udp
+      frames:
+        ICMP: retval 2, slot 0 handled it
+        TCP: retval 2, slot 1 handled it
+        UDP: retval 2, slot 2 handled it
+      slot 1 deleted, frames:
+        ICMP: retval 2, slot 0 handled it
+        TCP: retval 2, no handler: fell through
+        UDP: retval 2, slot 2 handled it
+      "
+    `);
+  });
+
+  test('the jump table that user space fills, its refusals, and the limit of 33', () => {
+    const { status, stdout, stderr } = runExample('jump-table');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout.replace(/descriptor \d+/, 'descriptor N')).toMatchInlineSnapshot(`
+      "table empty: entry returns 3
+      slots 0 and 1 filled: entry returns 1
+      slot 1 deleted: entry returns 0
+      slot 0 deleted: entry returns 3
+      delete an empty slot: false
+      read an empty slot: undefined
+      fill a slot behind the last: cannot write to map 'jmp_table': index 3 is out of range: the map has 3 entries, 0 to 2 (E2BIG)
+      fill a slot with a map: cannot write to map 'jmp_table': descriptor N is one of a map; a prog array takes programs (EINVAL)
+      fill a slot only where it is empty: cannot write to map 'jmp_table': a prog array takes no update flags (EINVAL)
+      a program that tail-calls itself, called first by another, runs 33 times
+      a program that tail-calls itself, started first by us, runs 34 times
+      "
+    `);
+  });
+
+  test('the demo goes through every step', () => {
+    const { status, stdout } = runExample('demo');
+    expect(status).toBe(0);
+    expect(stdout.match(/^\d+\. .*$/gm)).toHaveLength(8);
+  });
+});

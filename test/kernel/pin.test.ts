@@ -1,0 +1,139 @@
+import { existsSync, mkdirSync, mkdtempSync, rmdirSync, unlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { MapType } from '../../src/isa/kernel-tables.generated.ts';
+import { BpfMap, loadCollection, Program } from '../../src/kernel/index.ts';
+import { enterNewMountNamespace, mountBpffs, unmount } from '../../src/syscall/index.ts';
+import {
+  frameOf,
+  functionSpec,
+  mapSpec,
+  objectSpec,
+  progArray,
+  returns,
+  tailCalls,
+  XDP,
+} from '../support/bpf-code.ts';
+import { describeKernel, errorOf } from '../support/kernel.ts';
+
+describeKernel('pins', () => {
+  let bpffs = '';
+  beforeAll(() => {
+    bpffs = mkdtempSync(join(tmpdir(), 'tsbpf-pin-'));
+    enterNewMountNamespace();
+    mountBpffs(bpffs);
+  });
+  afterAll(() => {
+    unmount(bpffs);
+    rmdirSync(bpffs);
+  });
+  const words = (error: Error & { hint?: string }): string =>
+    `${error.message}${error.hint ? ` [${error.hint}]` : ''}`.replaceAll(bpffs, '/bpffs');
+
+  const create = (maxEntries = 1): BpfMap =>
+    BpfMap.create({ name: 'counts', type: MapType.ARRAY, keySize: 4, valueSize: 4, maxEntries });
+
+  test('keep a map beyond its descriptor', () => {
+    const path = join(bpffs, 'counts');
+    const map = create();
+    map.set(0, 42);
+    map.pin(path);
+    map.close();
+    using opened = BpfMap.openPinned(path);
+    unlinkSync(path);
+    expect([opened.get(0), opened.name, opened.pinned]).toEqual([42, 'counts', true]);
+  });
+
+  test('are replaced in one step where that is asked for', () => {
+    const path = join(bpffs, 'counts');
+    using first = create();
+    using second = create();
+    second.set(0, 2);
+    first.pin(path);
+    expect(words(errorOf(() => second.pin(path)))).toMatchInlineSnapshot(
+      `"cannot pin map 'counts': /bpffs/counts exists already (EEXIST) [remove it, or pin with replace]"`,
+    );
+    second.pin(path, { replace: true });
+    using opened = BpfMap.openPinned(path);
+    unlinkSync(path);
+    expect(opened.get(0)).toBe(2);
+  });
+
+  test('say what is wrong', () => {
+    using map = create();
+    using program = Program.load({ name: 'two', type: 'xdp', code: returns(2) });
+    const path = join(bpffs, 'two');
+    program.pin(path);
+    expect(words(errorOf(() => BpfMap.openPinned(path)))).toMatchInlineSnapshot(
+      `"what is pinned at /bpffs/two is a program, not a map"`,
+    );
+    using opened = Program.openPinned(path);
+    expect(opened.id).toBe(program.id);
+    unlinkSync(path);
+    expect(words(errorOf(() => BpfMap.openPinned(path)))).toMatchInlineSnapshot(
+      `"cannot open the pin /bpffs/two: nothing is pinned at /bpffs/two (ENOENT)"`,
+    );
+    expect(words(errorOf(() => map.pin(join(bpffs, 'a.b'))))).toMatchInlineSnapshot(
+      `"cannot pin map 'counts': /bpffs/a.b is not in a BPF file system, or its name has a '.' (EPERM) [mount one: mount -t bpf bpf /sys/fs/bpf; names of pins may not have a dot]"`,
+    );
+    expect(words(errorOf(() => map.pin(join(bpffs, 'none', 'a'))))).toMatchInlineSnapshot(
+      `"cannot pin map 'counts': the directory of /bpffs/none/a does not exist (ENOENT)"`,
+    );
+    expect(words(errorOf(() => map.pin('/tmp/tsbpf-not-here')))).toMatchInlineSnapshot(
+      `"cannot pin map 'counts': /tmp/tsbpf-not-here is not in a BPF file system, or its name has a '.' (EPERM) [mount one: mount -t bpf bpf /sys/fs/bpf; names of pins may not have a dot]"`,
+    );
+    expect(words(errorOf(() => map.pin('')))).toMatchInlineSnapshot(`"'' is not a path that Linux can hold"`);
+  });
+
+  const jump = { kind: 'map', slot: 0, map: 'jump' } as const;
+  const dispatcher = objectSpec({
+    functions: [
+      functionSpec('entry', 'xdp', tailCalls(0, 3), XDP, [jump]),
+      functionSpec('seven', 'xdp/7', returns(7)),
+    ],
+    maps: [progArray('jump', 1, 'seven')],
+  });
+
+  test('of a program wait for the prog array that it needs', async () => {
+    const collection = loadCollection(dispatcher);
+    const entry = collection.program('entry');
+    expect(words(errorOf(() => entry.pin(join(bpffs, 'entry'))))).toMatchInlineSnapshot(
+      `"pinning program 'entry' alone would orphan prog array 'jump': its slots are emptied with the last descriptor [pin the prog array first, or keep this process and its collection open]"`,
+    );
+    collection.map('jump').pin(join(bpffs, 'jump'));
+    entry.pin(join(bpffs, 'entry'));
+    collection.close();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    using opened = Program.openPinned(join(bpffs, 'entry'));
+    const kept = opened.testRun({ data: frameOf(1) }).retval;
+    unlinkSync(join(bpffs, 'jump'));
+    unlinkSync(join(bpffs, 'entry'));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect([kept, opened.testRun({ data: frameOf(1) }).retval]).toEqual([7, 3]);
+  });
+
+  const pinned = (maxEntries: number) =>
+    objectSpec({
+      functions: [],
+      maps: [mapSpec('shared', MapType.HASH, { maxEntries, pinning: 'byName' })],
+    });
+
+  test('by name are made by the first load and joined by the next', () => {
+    mkdirSync(join(bpffs, 'mine'));
+    const options = { pinPath: join(bpffs, 'mine') };
+    using first = loadCollection(pinned(8), options);
+    first.map('shared').set(1, 11);
+    using second = loadCollection(pinned(8), options);
+    expect(second.map('shared').get(1)).toBe(11);
+    expect(words(errorOf(() => loadCollection(pinned(9), options)))).toMatchInlineSnapshot(
+      `"map 'shared' wants maxEntries 9, but the one pinned at /bpffs/mine/shared has maxEntries 8"`,
+    );
+    expect(words(errorOf(() => loadCollection(pinned(8))))).toMatchInlineSnapshot(
+      `"map 'shared' asks to be pinned by its name, but not where [give pinPath, for example '/sys/fs/bpf']"`,
+    );
+    unlinkSync(join(bpffs, 'mine', 'shared'));
+    rmdirSync(join(bpffs, 'mine'));
+    expect(existsSync(join(bpffs, 'mine'))).toBe(false);
+  });
+});
