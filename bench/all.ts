@@ -1,0 +1,16 @@
+// `npm run bench` runs all benchmarks; `npm run bench -- codec` one of them.
+import { benchCodec } from './codec.ts';
+import { benchStartup } from './startup.ts';
+
+const BENCHES: Readonly<Record<string, () => void>> = {
+  codec: benchCodec,
+  startup: benchStartup,
+};
+
+const chosen = process.argv.slice(2);
+for (const name of chosen.length > 0 ? chosen : Object.keys(BENCHES)) {
+  const bench = BENCHES[name];
+  if (!bench)
+    throw new Error(`there is no benchmark '${name}'; there are ${Object.keys(BENCHES).join(', ')}`);
+  bench();
+}

@@ -1,0 +1,47 @@
+import { assembleLazily } from '../../asm/assemble-lazily.ts';
+import { rawCode } from '../../asm/raw-code.ts';
+import { writeElf } from '../../elf/write.ts';
+import type { RelocatableObject } from '../../object/relocatable.ts';
+import type { Endian } from '../../util/bytes.ts';
+import { diagnosticToJson } from '../../util/diagnostic.ts';
+import { renderDiagnostics } from '../../util/render.ts';
+import { ExitCode } from '../exit.ts';
+import { type CommonOptions, paint, printJson, readInput, tell, writeOutput } from '../io.ts';
+
+export interface AsmOptions extends CommonOptions {
+  readonly output?: string;
+  readonly raw?: string | true;
+  readonly endian: Endian;
+}
+
+/** `tsbpf asm`: text to object or bare instructions; all errors of the file in one run. */
+export async function asm(file: string, options: AsmOptions): Promise<ExitCode> {
+  const text = new TextDecoder().decode(readInput(file));
+  const { object, diagnostics } = await assembleLazily(
+    { name: file === '-' ? '<stdin>' : file, text },
+    { endian: options.endian },
+  );
+  if (diagnostics.length > 0) tell(renderDiagnostics(diagnostics, paint));
+  const output = options.output ?? defaultOutput(file, options.raw !== undefined);
+  const bytes = object && outputBytes(object, options.raw);
+  if (bytes) writeOutput(output, bytes);
+  // With the object on stdout there is no room for a document.
+  if (options.json && output !== '-') {
+    printJson({
+      ok: bytes !== undefined,
+      ...(bytes && { output, size: bytes.length }),
+      diagnostics: diagnostics.map(diagnosticToJson),
+    });
+  }
+  return bytes ? ExitCode.ok : ExitCode.rejected;
+}
+
+function outputBytes(object: RelocatableObject, raw: string | true | undefined): Uint8Array {
+  if (raw === undefined) return writeElf(object);
+  return rawCode(object, raw === true ? undefined : raw);
+}
+
+function defaultOutput(file: string, raw: boolean): string {
+  if (file === '-') return '-';
+  return `${file.replace(/\.(s|S|asm)$/, '')}${raw ? '.bin' : '.o'}`;
+}

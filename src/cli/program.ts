@@ -1,0 +1,167 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { ExitCode } from './exit.ts';
+import { report } from './report.ts';
+
+/** What a command answers: the exit code, or nothing for 0. */
+type Handler<A extends unknown[]> = (...args: A) => Promise<ExitCode | undefined>;
+
+/** Runs the command line and answers the exit code. Errors are told here and nowhere else. */
+export async function main(args: readonly string[], version: string): Promise<ExitCode> {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      // A reader that has seen enough (`| head`) is no failure.
+      if (error.code === 'EPIPE') process.exit(ExitCode.ok);
+      throw error;
+    });
+  }
+  let exitCode: ExitCode = ExitCode.ok;
+  const json = args.includes('--json');
+  const run: Run =
+    (load) =>
+    async (...given) => {
+      try {
+        exitCode = (await (await load())(...given)) ?? ExitCode.ok;
+      } catch (error) {
+        exitCode = report(error, json);
+      }
+    };
+  const program = new Command('tsbpf')
+    .description('Assembles, inspects, links and loads eBPF programs')
+    .version(version, '-V, --version', 'print the version')
+    .showHelpAfterError('(tsbpf --help lists the commands)')
+    .exitOverride()
+    .addHelpText('after', HELP);
+  addFileCommands(program, run);
+  addKernelCommands(program, run);
+  addXdpCommands(program, run);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+  }
+  return exitCode;
+}
+
+const HELP = `
+FILE is an ELF object or an assembly text; - is stdin.
+Exit codes: 0 ok, 1 rejected or not valid, 2 usage, 3 not permitted or not supported here.`;
+
+/** Makes an action of a command whose module is imported only when it is called. */
+type Run = <A extends unknown[]>(load: () => Promise<Handler<A>>) => (...given: A) => Promise<void>;
+
+const jsonOption = (): Option => new Option('--json', 'print one JSON document on stdout');
+const endianOption = (): Option =>
+  new Option('--endian <order>', 'byte order').choices(['little', 'big']).default('little');
+const typeOption = (): Option =>
+  new Option('--type <type>', 'program type where the section name does not tell: xdp, sched_cls …');
+const licenseOption = (): Option => new Option('--license <text>', 'licence in place of the object’s');
+/** A whole number from 1 on that fits the kernel's u32. */
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count < 2 ** 32) return count;
+  throw new InvalidArgumentError('it takes a whole number from 1');
+}
+
+const collected = (value: string, previous: string[] = []): string[] => [...previous, value];
+
+function addFileCommands(program: Command, run: Run): void {
+  program
+    .command('asm')
+    .summary('assemble a text into an object')
+    .description('Assembles FILE into an ELF object that every BPF loader takes, or into raw instructions.')
+    .argument('<file>', 'assembly text')
+    .option('-o, --output <file>', 'where to write (default: the name with .o, or - for stdin)')
+    .option('--raw [section]', 'write the bare instructions of one section')
+    .addOption(endianOption())
+    .addOption(jsonOption())
+    .action(run(async () => (await import('./commands/asm.ts')).asm));
+  program
+    .command('disasm')
+    .summary('print the instructions of an object')
+    .description('Prints what llvm-objdump -d -r prints.')
+    .argument('<file>', 'object, assembly text, or with --raw bare instructions')
+    .option('--raw', 'the file holds bare instructions')
+    .option('--no-relocations', 'leave the relocations out')
+    .addOption(endianOption())
+    .addOption(jsonOption())
+    .action(run(async () => (await import('./commands/disasm.ts')).disasm));
+  program
+    .command('inspect')
+    .summary('show what an object holds')
+    .description('Shows programs, maps, variables, tail-call slots, sections and symbols.')
+    .argument('<file>')
+    .addOption(jsonOption())
+    .action(run(async () => (await import('./commands/inspect.ts')).inspect));
+}
+
+function addKernelCommands(program: Command, run: Run): void {
+  program
+    .command('load')
+    .summary('load programs and maps into the kernel')
+    .description(
+      'Loads the programs of FILE. Without --pin they are gone when the command ends: it proves that the kernel takes them.',
+    )
+    .argument('<file>')
+    .option(
+      '--program <name>',
+      'only this one and what it tail-calls (may be repeated; function or section)',
+      collected,
+    )
+    .option('--pin <dir>', 'keep programs and maps by pinning them in a directory of a BPF file system')
+    .addOption(typeOption())
+    .addOption(licenseOption())
+    .addOption(jsonOption())
+    .action(run(async () => (await import('./commands/load.ts')).load));
+  program
+    .command('run')
+    .summary('run a program once on a packet')
+    .description('Runs a program on a packet and prints what it returned and what became of the packet.')
+    .argument('<file>')
+    .requiredOption('--packet <file>', 'the packet: hex text or raw bytes')
+    .addOption(
+      new Option('--packet-format <format>', 'in place of looking at the bytes').choices(['hex', 'raw']),
+    )
+    .option('--program <name>', 'function or section (default: the only program)')
+    .addOption(new Option('--engine <engine>', 'what runs it').choices(['kernel']).default('kernel'))
+    .addOption(new Option('--repeat <count>', 'how often').argParser(parseCount).default(1))
+    .addOption(typeOption())
+    .addOption(licenseOption())
+    .addOption(jsonOption())
+    .action(run(async () => (await import('./commands/run.ts')).run));
+}
+
+function addXdpCommands(program: Command, run: Run): void {
+  const xdp = program.command('xdp').description('Attach, show and detach XDP programs');
+  const modeOption = (): Option =>
+    new Option('--mode <mode>', 'default: the kernel chooses').choices(['generic', 'native', 'offload']);
+  xdp
+    .command('attach')
+    .summary('attach a program to an interface')
+    .description(
+      'Attaches an XDP program over rtnetlink. It stays when the command ends, until `tsbpf xdp detach`.',
+    )
+    .argument('<interface>')
+    .argument('<file>')
+    .option('--program <name>', 'function or section (default: the only XDP program)')
+    .addOption(modeOption())
+    .option('--replace', 'take the place of a program that is attached already')
+    .option('--pin <dir>', 'pin programs and maps there: what a filled prog array needs to live on')
+    .option('--foreground', 'stay, and detach on Ctrl-C')
+    .addOption(licenseOption())
+    .addOption(jsonOption())
+    .action(run(async () => (await import('./commands/xdp.ts')).attach));
+  xdp
+    .command('show')
+    .summary('show what is attached')
+    .argument('[interface]', 'default: all that have a program')
+    .addOption(jsonOption())
+    .action(run(async () => (await import('./commands/xdp.ts')).show));
+  xdp
+    .command('detach')
+    .summary('detach whatever is attached')
+    .argument('<interface>')
+    .addOption(modeOption())
+    .addOption(jsonOption())
+    .action(run(async () => (await import('./commands/xdp.ts')).detach));
+}
