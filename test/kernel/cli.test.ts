@@ -95,8 +95,7 @@ describeKernel('tsbpf on the command line', () => {
     const { status, stderr } = tsbpf(['run', 'bpf/drop_world.o', '--packet', '-'], { input: '00 01 02' });
     expect(status).toBe(1);
     expect(stderr).toMatchInlineSnapshot(`
-      "error[EINVAL]: cannot run program 'xdp_drop_the_world': the kernel does not take this input (EINVAL)
-      help: packet programs need at least an Ethernet header, 14 bytes, of data; others take a ctx
+      "error[EINVAL]: cannot run program 'xdp_drop_the_world': a packet has at least an Ethernet header, 14 bytes, but 3 were given (EINVAL)
       "
     `);
   });
