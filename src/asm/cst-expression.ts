@@ -2,24 +2,8 @@ import type { CstNode } from 'chevrotain';
 import type { BinaryOperator, Expr, UnaryOperator } from './ast.ts';
 import { childOf, childrenOf, rangeOf, rangeOfToken, tokenOf, tokensOf } from './cst.ts';
 import { charValue, numberValue } from './literals.ts';
+import { PRECEDENCE } from './precedence.ts';
 import type { Problems } from './problems.ts';
-
-/**
- * LLVM's precedence, which is not C's: shifts bind as `*` does, and `& | ^` bind tighter than `+`
- * (LLVM, AsmParser, GNU operator precedence).
- */
-const PRECEDENCE: Readonly<Record<BinaryOperator, number>> = {
-  '+': 1,
-  '-': 1,
-  '|': 2,
-  '^': 2,
-  '&': 2,
-  '*': 3,
-  '/': 3,
-  '%': 3,
-  '<<': 3,
-  '>>': 3,
-};
 
 /** Expressions are evaluated recursively; nobody writes longer ones. */
 const MAX_TERMS = 500;
@@ -78,7 +62,9 @@ function primaryOf(node: CstNode, problems: Problems): Expr {
     unknownEscape(problems, char, value.unknownEscape);
     return { kind: 'number', value: 0n, ...rangeOfToken(char) };
   }
-  return { ...expressionOf(childOf(node, 'expression')!, problems), ...rangeOf(node) };
+  const { start } = rangeOfToken(tokenOf(node, 'LParen')!);
+  const { end } = rangeOfToken(tokenOf(node, 'RParen')!);
+  return { ...expressionOf(childOf(node, 'expression')!, problems), start, end };
 }
 
 export function unknownEscape(

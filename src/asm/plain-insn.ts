@@ -42,9 +42,12 @@ const LDDW = findInsn('lddw')!;
 const EXIT = findInsn('exit')!;
 const CALL = findInsn('call')!;
 const JA = findInsn('ja')!;
+const JA32 = findInsn('ja32')!;
+const MAY_GOTO = findInsn('may_goto')!;
 
 const CompoundAssign = /(?:s>>|s\/|s%|<<|>>|[-+*/%&|^])=/y;
 const Compare = /[=!]=|s?[<>]=?|&/y;
+const Swap = /(?:le|be|bswap)(?:16|32|64)(?![\w.$])/y;
 const MemorySize = /\*[ \t]*\([ \t]*([us](?:8|16|32|64))[ \t]*\*[ \t]*\)[ \t]*\([ \t]*/y;
 
 function match(scanner: Scanner, pattern: RegExp): RegExpExecArray | undefined {
@@ -78,11 +81,15 @@ export function takeInsn(scanner: Scanner): InsnStatement | undefined {
     case 'if':
       return takeIf(scanner, start);
     case 'goto':
-      scanner.takeWord('goto');
-      return takeTarget(scanner, start, JA);
+      return takeTarget(scanner, start, 'goto', JA);
+    case 'gotol':
+      return takeTarget(scanner, start, 'gotol', JA32);
+    case 'may_goto':
+      return takeTarget(scanner, start, 'may_goto', MAY_GOTO);
     case 'call':
-      scanner.takeWord('call');
-      return takeTarget(scanner, start, CALL);
+      return takeTarget(scanner, start, 'call', CALL);
+    case 'lock':
+      return takeLock(scanner, start);
     case 'exit':
       scanner.takeWord('exit');
       return insn(EXIT, start, start + 4, {});
@@ -91,7 +98,8 @@ export function takeInsn(scanner: Scanner): InsnStatement | undefined {
   }
 }
 
-function takeTarget(scanner: Scanner, start: number, def: InsnDef): InsnStatement | undefined {
+function takeTarget(scanner: Scanner, start: number, word: string, def: InsnDef): InsnStatement | undefined {
+  scanner.takeWord(word);
   const target = takeExpression(scanner);
   return target && insn(def, start, target.end, { target });
 }
@@ -103,6 +111,9 @@ function takeAssignment(scanner: Scanner, start: number, dst: Reg): InsnStatemen
   if (scanner.code === 0x2a) return takeLoad(scanner, start, dst);
   const src = takeRegister(scanner);
   if (src) return moveOf(start, dst, src);
+  const swap = match(scanner, Swap);
+  if (swap) return takeSwap(scanner, start, dst, swap[0]);
+  if (scanner.code === 0x2d && isRegisterNext(scanner)) return takeNegation(scanner, start, dst);
   const imm = takeExpression(scanner);
   if (!imm) return undefined;
   const { at } = scanner;
@@ -114,6 +125,25 @@ function takeAssignment(scanner: Scanner, start: number, dst: Reg): InsnStatemen
 function moveOf(start: number, dst: Reg, src: Reg): InsnStatement | undefined {
   if (dst.width !== src.width) return undefined;
   return insn(ALU_X.get(`${dst.width} `), start, src.end, { dst: dst.number, src: src.number });
+}
+
+/** `r1 = be16 r1`; the row does not say the register that is read, so both must be one. */
+function takeSwap(scanner: Scanner, start: number, dst: Reg, name: string): InsnStatement | undefined {
+  const src = takeRegister(scanner);
+  if (dst.width !== 64 || src?.width !== 64 || src.number !== dst.number) return undefined;
+  return insn(findInsn(name), start, src.end, { dst: dst.number });
+}
+
+/** A register behind a sign, and not the start of a name. */
+function isRegisterNext(scanner: Scanner): boolean {
+  return /^-[ \t]*[rw]\d/.test(scanner.text.slice(scanner.at, scanner.at + 8));
+}
+
+function takeNegation(scanner: Scanner, start: number, dst: Reg): InsnStatement | undefined {
+  scanner.takeSign(0x2d);
+  const src = takeRegister(scanner);
+  if (!src || src.number !== dst.number || src.width !== dst.width) return undefined;
+  return insn(rowOf({ kind: 'neg', op: '-', width: dst.width }), start, src.end, { dst: dst.number });
 }
 
 function takeAlu(scanner: Scanner, start: number, dst: Reg, op: string): InsnStatement | undefined {
@@ -166,6 +196,18 @@ function takeStore(scanner: Scanner, start: number): InsnStatement | undefined {
   }
   const imm = takeExpression(scanner);
   return imm && insn(STORE_K.get(size), start, imm.end, { dst, off, imm });
+}
+
+/** `lock *(u64 *)(r1 + 0) += r2` */
+function takeLock(scanner: Scanner, start: number): InsnStatement | undefined {
+  scanner.takeWord('lock');
+  const address = scanner.code === 0x2a ? takeAddress(scanner) : undefined;
+  const op = address && match(scanner, CompoundAssign)?.[0].slice(0, -1);
+  const src = op === undefined ? undefined : takeRegister(scanner);
+  if (!address || !src || address.size[0] === 's') return undefined;
+  const width = Number(address.size.slice(1));
+  const def = rowOf({ kind: 'atomic', op: op!, width, size: width / 8, x: true });
+  return insn(def, start, src.end, { dst: address.base, src: src.number, off: address.off });
 }
 
 function takeIf(scanner: Scanner, start: number): InsnStatement | undefined {

@@ -1,6 +1,6 @@
 import { encodeText } from '../util/bytes.ts';
 import type { Argument, Statement } from './ast.ts';
-import { takeExpression } from './plain-expression.ts';
+import { isPlainName, takeExpression } from './plain-expression.ts';
 import { takeInsn } from './plain-insn.ts';
 import { isNameStart, Scanner } from './scanner.ts';
 
@@ -56,10 +56,33 @@ function takeLine(scanner: Scanner, out: Statement[]): boolean {
   if (scanner.atEnd || scanner.code === 0x3b) return true;
   takeLabel(scanner, out);
   if (scanner.atEnd) return true;
-  const statement = scanner.code === 0x2e ? takeDirective(scanner) : takeInsn(scanner);
+  const statement = takeStatement(scanner);
   if (!statement || !scanner.atEnd) return false;
   out.push(statement);
   return true;
+}
+
+function takeStatement(scanner: Scanner): Statement | undefined {
+  if (scanner.code === 0x2e) return takeDirective(scanner);
+  const { at: start } = scanner;
+  const statement = takeInsn(scanner);
+  if (statement) return statement;
+  scanner.at = start;
+  return takeConstant(scanner);
+}
+
+/** `LIMIT = 8` */
+function takeConstant(scanner: Scanner): Statement | undefined {
+  const { at: start } = scanner;
+  if (!isNameStart(scanner.code)) return undefined;
+  const end = scanner.wordEnd();
+  const name = scanner.text.slice(start, end);
+  if (!isPlainName(name)) return undefined;
+  scanner.at = end;
+  scanner.skipSpaces();
+  if (scanner.codeAt(1) === 0x3d || !scanner.takeSign(0x3d)) return undefined;
+  const value = takeExpression(scanner);
+  return value && { kind: 'assign', name, value, start, end };
 }
 
 function takeLabel(scanner: Scanner, out: Statement[]): void {

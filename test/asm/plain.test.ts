@@ -124,6 +124,15 @@ const FRAGMENTS = [
   ],
 ];
 const WHOLE_LINES = [
+  'r1 = (1 << 4) | 3',
+  'r1 = -(2 * 3) - ~1',
+  'r1 = bswap32 r1',
+  'w1 = -w1',
+  'gotol out',
+  'may_goto +1',
+  'LIMIT = 1 << 3',
+  'x == 3',
+  'lock *(u64 *)(r1 - 8) ^= r2',
   'r1 = r2',
   'w1 = w2',
   'r1 = w2',
@@ -197,10 +206,10 @@ describe('the plain reader and the grammar', () => {
   });
 
   test('plain lines are taken, and others left at their places', () => {
-    const text = 'r0 = 1\nlock *(u32 *)(r1 + 0) += w2\nexit\n';
+    const text = 'r0 = 1\nr2 = xchg_64(r1 + 0, r2)\nexit\n';
     const { statements, rest } = readPlainLines(text);
     expect(statements.map(({ start, end }) => text.slice(start, end))).toEqual(['r0 = 1', 'exit']);
-    expect(rest).toBe('      \nlock *(u32 *)(r1 + 0) += w2\n    \n');
+    expect(rest).toBe('      \nr2 = xchg_64(r1 + 0, r2)\n    \n');
   });
 
   test('a comment over several lines leaves all to the grammar', () => {
