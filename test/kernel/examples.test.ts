@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { runExample } from '../support/cli.ts';
 import { describeKernel } from '../support/kernel.ts';
@@ -59,6 +61,46 @@ describeKernel('the examples', () => {
       fill a slot only where it is empty: cannot write to map 'jmp_table': a prog array takes no update flags (EINVAL)
       a program that tail-calls itself, called first by another, runs 33 times
       a program that tail-calls itself, started first by us, runs 34 times
+      "
+    `);
+  });
+
+  test('the code in the README runs as it stands there', () => {
+    const [, code] = /```ts\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8'))!;
+    const lines = code!.split('\n');
+    const imports = lines.filter((line) => line.startsWith('import '));
+    const rest = lines.filter((line) => !line.startsWith('import '));
+    const file = '.tmp/readme.ts';
+    mkdirSync('.tmp', { recursive: true });
+    writeFileSync(
+      file,
+      [
+        ...imports,
+        "import { createVethPair, enterNewNetworkNamespace } from 'tsbpf/syscall';",
+        "import { IpProtocol, ipv4Frame } from '../examples/frames.ts';",
+        "enterNewNetworkNamespace(); createVethPair('veth0', 'veth1');",
+        'const packet = ipv4Frame(IpProtocol.TCP);',
+        ...rest,
+        'console.log(attachment.ifname, attachment.mode);',
+      ].join('\n'),
+    );
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/run-ts.mjs', file], {
+      encoding: 'utf8',
+    });
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'veth0 native\n', stderr: '' });
+  });
+
+  test('without bpf(2) the demo says what is missing, and shows everything up to the load', () => {
+    const bare = ['--bounding-set=-all', '--inh-caps=-all', process.execPath];
+    const { status, stdout } = spawnSync('setpriv', [...bare, 'scripts/run-ts.mjs', 'examples/demo.ts'], {
+      encoding: 'utf8',
+    });
+    expect(status).toBe(0);
+    expect(stdout.match(/^\d+\. .*$/gm)).toHaveLength(4);
+    expect(stdout.slice(stdout.indexOf('4. '))).toMatchInlineSnapshot(`
+      "4. The kernel part is left out
+         cannot create a map: this process lacks CAP_BPF, and kernel.unprivileged_bpf_disabled=2 closes bpf(2) to everybody else (EPERM)
+         run as root, or give the process CAP_BPF
       "
     `);
   });
