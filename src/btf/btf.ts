@@ -1,7 +1,7 @@
 import { decodeText, type Endian, encodeText, viewOf } from '../util/bytes.ts';
 import { FormatError } from '../util/errors.ts';
 import { decodeType } from './decode.ts';
-import { kindLayouts, kindNames, kindOfInfo, vlenOfInfo } from './layout.ts';
+import { kindNames, kindOfInfo } from './layout.ts';
 import { BtfKind, type BtfKindName, type BtfType } from './types.ts';
 
 /** As the kernel's own MAX_RESOLVE_DEPTH (`kernel/bpf/btf.c`): a longer chain of typedefs is a cycle or an attack. */
@@ -38,6 +38,8 @@ export class Btf {
   readonly firstId: number;
   /** Numbers below this are types; void, number 0, is counted. */
   readonly typeCount: number;
+  /** @internal For passes over all types that make none of them. */
+  readonly parts: BtfParts;
   readonly #view: DataView;
   readonly #little: boolean;
   readonly #offsets: Uint32Array;
@@ -48,6 +50,7 @@ export class Btf {
   #textBudget: number;
 
   constructor(parts: BtfParts) {
+    this.parts = parts;
     this.bytes = parts.bytes;
     this.endian = parts.endian;
     this.path = parts.path;
@@ -216,11 +219,4 @@ function isTransparent(kind: BtfKindName): boolean {
   return (
     kind === 'typedef' || kind === 'const' || kind === 'volatile' || kind === 'restrict' || kind === 'typeTag'
   );
-}
-
-/** Bytes of the record of a type, by its `info` word. */
-export function recordSize(info: number): number | undefined {
-  const kind = kindOfInfo(info);
-  const layout = kind === 0 ? undefined : kindLayouts[kind];
-  return layout && 12 + layout.fixed + layout.each * vlenOfInfo(info);
 }

@@ -1,16 +1,8 @@
-import { type Endian, encodeText, viewOf } from '../util/bytes.ts';
+import { type Endian, encodeText } from '../util/bytes.ts';
 import { checkRange, TsbpfError } from '../util/errors.ts';
 import type { Btf } from './btf.ts';
-import {
-  BTF_HEADER_SIZE,
-  BTF_MAGIC,
-  BTF_MAX_VLEN,
-  BTF_TYPE_SIZE,
-  BTF_VERSION,
-  IntEncoding,
-  linkages,
-  makeInfo,
-} from './layout.ts';
+import { encodeBtf } from './encode.ts';
+import { BTF_MAX_VLEN, IntEncoding, linkages, makeInfo } from './layout.ts';
 import type { BtfRecord } from './record.ts';
 import type { BtfKindName, BtfLinkage } from './types.ts';
 
@@ -197,26 +189,7 @@ export class BtfBuilder {
   }
 
   build(endian: Endian): Uint8Array {
-    const typesSize = this.#types.reduce((total, type) => total + BTF_TYPE_SIZE + 4 * type.tail.length, 0);
-    const out = new Uint8Array(BTF_HEADER_SIZE + typesSize + this.#stringsSize);
-    const view = viewOf(out);
-    const little = endian === 'little';
-    view.setUint16(0, BTF_MAGIC, little);
-    view.setUint8(2, BTF_VERSION);
-    const words = [BTF_HEADER_SIZE, 0, typesSize, typesSize, this.#stringsSize];
-    for (const type of this.#types) {
-      words.push(type.nameOffset, type.info, type.word);
-      // Not spread: a type may have 200,000 words, more than a call takes arguments.
-      for (const word of type.tail) words.push(word);
-    }
-    for (let index = 0; index < words.length; index++)
-      view.setUint32(4 + 4 * index, words[index]! >>> 0, little);
-    let at = BTF_HEADER_SIZE + typesSize;
-    for (const text of this.#texts) {
-      out.set(text, at);
-      at += text.length;
-    }
-    return out;
+    return encodeBtf(this.#types, this.#texts, endian);
   }
 
   #composite(

@@ -1,8 +1,17 @@
 import type { Endian } from '../util/bytes.ts';
 import { FormatError } from '../util/errors.ts';
 import { ByteReader } from '../util/reader.ts';
-import { Btf, recordSize } from './btf.ts';
-import { BTF_HEADER_SIZE, BTF_MAGIC, BTF_VERSION } from './layout.ts';
+import { Btf } from './btf.ts';
+import {
+  BTF_HEADER_SIZE,
+  BTF_MAGIC,
+  BTF_TYPE_SIZE,
+  BTF_VERSION,
+  kindLayouts,
+  kindOfInfo,
+  vlenOfInfo,
+} from './layout.ts';
+import { wordReader } from './words.ts';
 
 /**
  * Indexes BTF: checks its header, that every type's record lies within it and that its strings
@@ -64,24 +73,27 @@ function indexTypes(reader: ByteReader, start: number, length: number, firstId: 
   // The smallest record has 12 bytes.
   const offsets = new Uint32Array(Math.floor(length / 12));
   const end = start + length;
-  const little = reader.endian === 'little';
-  const view = new DataView(reader.bytes.buffer, reader.bytes.byteOffset, end);
+  const word = wordReader(reader.bytes, start, reader.endian);
   let count = 0;
   for (let at = start; at < end; ) {
-    const path = (): string => `types/${firstId + count}`;
-    if (end - at < 12) throw reader.error('BTF_TRUNCATED', path(), 'the type section ends within its record');
-    const info = view.getUint32(at + 4, little);
-    const size = recordSize(info);
-    if (size === undefined)
-      throw reader.error(
-        'BTF_UNKNOWN_KIND',
-        path(),
-        `is of kind ${(info >>> 24) & 0x1f}, which is not known`,
-      );
-    if (size > end - at)
-      throw reader.error('BTF_TRUNCATED', path(), 'the type section ends within its record');
+    const room = end - at;
+    const info = room < BTF_TYPE_SIZE ? 0 : word(at + 4);
+    const kind = kindOfInfo(info);
+    const size = BTF_TYPE_SIZE + fixedBytes[kind]! + eachBytes[kind]! * vlenOfInfo(info);
+    if (size > room || kind === 0 || kind >= kindLayouts.length)
+      throw badRecord(reader, `types/${firstId + count}`, room, kind);
     offsets[count++] = at;
     at += size;
   }
   return offsets.subarray(0, count);
+}
+
+/** By kind, 32 of which `info` can hold. */
+const fixedBytes: Uint8Array = Uint8Array.from({ length: 32 }, (_, kind) => kindLayouts[kind]?.fixed ?? 0);
+const eachBytes: Uint8Array = Uint8Array.from({ length: 32 }, (_, kind) => kindLayouts[kind]?.each ?? 0);
+
+function badRecord(reader: ByteReader, path: string, room: number, kind: number): FormatError {
+  if (room >= BTF_TYPE_SIZE && (kind === 0 || kind >= kindLayouts.length))
+    return reader.error('BTF_UNKNOWN_KIND', path, `is of kind ${kind}, which is not known`);
+  return reader.error('BTF_TRUNCATED', path, 'the type section ends within its record');
 }
