@@ -1,9 +1,13 @@
 // `npm run bench` runs all benchmarks; `npm run bench -- codec` one of them.
 import { benchCodec } from './codec.ts';
+import { benchCore } from './core.ts';
+import { benchObjects } from './objects.ts';
 import { benchStartup } from './startup.ts';
 
 const BENCHES: Readonly<Record<string, () => void>> = {
   codec: benchCodec,
+  core: benchCore,
+  objects: benchObjects,
   startup: benchStartup,
 };
 

@@ -140,7 +140,8 @@ function readSections(reader: ByteReader): RawSection[] {
 
 function readHeader(reader: ByteReader, at: number, index: number): Omit<RawSection, 'name'> {
   const path = (field: string): string => `sections/${index}/${field}`;
-  const type = reader.u32(at + 4, path('sh_type'));
+  // The whole table lies in the file, so that what is read as it is needs no path for an error.
+  const type = reader.u32(at + 4, 'sh_type');
   const hasBytes = type !== SectionType.NULL && type !== SectionType.NOBITS;
   const offset = type === SectionType.NULL ? 0 : reader.size64(at + 24, path('sh_offset'));
   const size = type === SectionType.NULL ? 0 : reader.size64(at + 32, path('sh_size'));
@@ -150,8 +151,8 @@ function readHeader(reader: ByteReader, at: number, index: number): Omit<RawSect
     flags: reader.size64(at + 8, path('sh_flags')),
     offset,
     size,
-    link: reader.u32(at + 40, path('sh_link')),
-    info: reader.u32(at + 44, path('sh_info')),
+    link: reader.u32(at + 40, 'sh_link'),
+    info: reader.u32(at + 44, 'sh_info'),
     align: reader.size64(at + 48, path('sh_addralign')),
     entrySize: reader.size64(at + 56, path('sh_entsize')),
     bytes: hasBytes ? reader.slice(size === 0 ? 0 : offset, size, path('sh_offset')) : new Uint8Array(),

@@ -1,3 +1,6 @@
 export { type ParseElfOptions, parseElf } from './parse.ts';
 export { readObject } from './read.ts';
+export { type ReadelfOptions, type ReadelfPart, readelf } from './readelf.ts';
+export { type LinkObjectsOptions, linkObjects } from './static-link.ts';
+export { stripDebug } from './strip.ts';
 export { writeElf } from './write.ts';

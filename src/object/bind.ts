@@ -16,7 +16,7 @@ const CALL = 0x85;
  * @throws {TsbpfError} `EXTERN_UNRESOLVED`, and whatever the resolver throws
  */
 export function bind(linked: LinkedProgram, resolver: Resolver): Uint8Array {
-  const code = linked.code.slice();
+  const code = new Uint8Array(linked.code);
   const view = viewOf(code);
   for (const relocation of linked.relocations) patch(linked, resolver, view, relocation);
   return code;
@@ -54,13 +54,14 @@ function patchExtern(
   name: string,
 ): void {
   const { endian } = linked;
-  const found = resolver.extern?.(name);
+  const isCall = view.getUint8(slot * SLOT_SIZE) === CALL;
+  const found = resolver.extern?.(name, isCall ? 'call' : 'load');
   if (!found)
     throw new TsbpfError('EXTERN_UNRESOLVED', `${linked.name} needs ${name}, which is not known here`);
   setSrc(view, slot, endian, found.src);
   const imm = Number(BigInt.asIntN(32, found.imm64));
   const nextImm = Number(BigInt.asIntN(32, found.imm64 >> 32n));
-  if (view.getUint8(slot * SLOT_SIZE) !== CALL) {
+  if (!isCall) {
     setWide(view, slot, endian, imm, nextImm);
     return;
   }

@@ -38,6 +38,11 @@ export class BtfIndex {
     return this.#externs.get(name);
   }
 
+  /** Of all data sections. */
+  get sectionNames(): readonly string[] {
+    return [...this.#sections.keys()];
+  }
+
   section(name: string): BtfDatasec | undefined {
     const id = this.#sections.get(name);
     return id === undefined ? undefined : (this.btf.type(id) as BtfDatasec);

@@ -29,6 +29,8 @@ interface Site {
   readonly code: Uint8Array;
   readonly view: DataView;
   readonly little: boolean;
+  /** {@link hasAbsoluteAddends}. */
+  readonly absoluteAddends: boolean;
 }
 
 /** Copies a function's code and turns what refers out of it into relocations by name. */
@@ -37,19 +39,23 @@ export function readCode(
   functions: FunctionTable,
   maps: MapPlaces,
   cut: FunctionCut,
+  absoluteAddends: boolean,
 ): Code {
   const { object } = context;
-  const code = object.sections[cut.section]!.bytes.slice(cut.start, cut.end);
+  // Not slice: that of a Buffer does not copy, and the file would be written to.
+  const code = new Uint8Array(object.sections[cut.section]!.bytes.subarray(cut.start, cut.end));
   const little = object.endian === 'little';
-  const site: Site = { context, functions, maps, cut, code, view: viewOf(code), little };
+  const site: Site = { context, functions, maps, cut, code, view: viewOf(code), little, absoluteAddends };
   const relocations: Relocation[] = [];
   const entries = context.relocationsOf(cut.section);
   let next = firstFrom(entries, cut.start);
+  // In bytes of the function; kept as a number, as nearly no instruction has one.
+  let due = (entries[next]?.offset ?? Number.POSITIVE_INFINITY) - cut.start;
   for (let byteOffset = 0; byteOffset < code.length; ) {
     const opcode = code[byteOffset]!;
-    const entry = entries[next];
-    if (entry !== undefined && entry.offset < cut.start + byteOffset + SLOT_SIZE) {
-      next++;
+    if (due < byteOffset + SLOT_SIZE) {
+      const entry = entries[next++]!;
+      due = (entries[next]?.offset ?? Number.POSITIVE_INFINITY) - cut.start;
       if (entry.type !== RelocationType.R_BPF_NONE) relocations.push(relocate(site, entry, byteOffset));
     } else if (opcode === CALL && getSrc(site.view, byteOffset / SLOT_SIZE, object.endian) === PSEUDO_CALL) {
       const relocation = relativeCall(site, byteOffset);
@@ -103,7 +109,8 @@ function relocateCall(
   view.setInt32(byteOffset + 4, -1, little);
   setSrc(view, slot, site.context.object.endian, PSEUDO_CALL);
   if (typeof symbol.section !== 'number') return { kind: 'extern', slot, name: symbol.name };
-  const offset = symbol.value + entry.addend + (imm + 1) * SLOT_SIZE;
+  const isWhole = site.absoluteAddends && symbol.name !== '' && imm === symbol.value - 1;
+  const offset = symbol.value + entry.addend + (isWhole ? 0 : (imm + 1) * SLOT_SIZE);
   const target = functions.startingAt(symbol.section, offset);
   if (target) return { kind: 'call', slot, target: target.name };
   throw fail(site, byteOffset, `calls byte ${offset} of ${nameOf(site, symbol)}, where no function begins`);
@@ -133,7 +140,8 @@ function relocateLoad(
 ): Relocation {
   const { context, view, little, functions, maps } = site;
   const slot = byteOffset / SLOT_SIZE;
-  const offset = symbol.value + entry.addend + view.getInt32(byteOffset + 4, little);
+  const base = site.absoluteAddends && symbol.name !== '' ? 0 : symbol.value;
+  const offset = base + entry.addend + view.getInt32(byteOffset + 4, little);
   setWide(view, slot, site.context.object.endian, 0, 0);
   setSrc(view, slot, site.context.object.endian, 0);
   const { section } = symbol;
@@ -160,7 +168,16 @@ function relocateLoad(
     }
     case 'data':
     case 'merged':
+    case 'arena':
       return loadOfData(site, symbol, section, offset, byteOffset);
+    case 'jumpTables':
+      throw context.error(
+        'JUMP_TABLES',
+        `functions/${site.cut.name}/slots/${slot}`,
+        'jumps through a table, which takes an indirect jump (clang 22 and Linux 6.19 brought it) that is not supported here',
+        'compile with -fno-jump-tables',
+      );
+    case 'structOps':
     case 'other':
       throw fail(
         site,

@@ -1,13 +1,17 @@
+import { MapType } from '../isa/kernel-tables.generated.ts';
 import { decodeCString } from '../util/bytes.ts';
-import { readCode } from './code.ts';
+import { type Code, readCode } from './code.ts';
 import { type Context, makeContext } from './context.ts';
 import { DebugInfo } from './debug-info.ts';
 import { collectExterns } from './externs.ts';
 import { cutFunctions, type FunctionCut, type FunctionTable } from './functions.ts';
+import { hasAbsoluteAddends } from './gnu-addends.ts';
+import { inheritKinds, slotReader } from './id-sections.ts';
 import { MapPlaces } from './map-places.ts';
 import { type BtfMapDraft, finishBtfMaps, readBtfMaps } from './maps-btf.ts';
-import { dataSections, readDataMap, readVariables } from './maps-data.ts';
-import { readLegacyMaps } from './maps-legacy.ts';
+import { dataSections, readDataMap, readVariables, withArenaData } from './maps-data.ts';
+import { finishLegacyMaps, type LegacyMapDraft, readLegacyMaps } from './maps-legacy.ts';
+import { readStructOps } from './maps-struct-ops.ts';
 import type { RelocatableObject } from './relocatable.ts';
 import { programKind, UNKNOWN_KIND } from './section-names.ts';
 import type { FunctionSpec, MapSpec, ObjectSpec, ProgramKind, VariableSpec } from './spec.ts';
@@ -29,11 +33,14 @@ export function collect(object: RelocatableObject, options: CollectOptions = {})
   const places = new MapPlaces(context);
   const functions = cutFunctions(context);
   const { legacy, drafts } = readMapSections(context, places);
-  const specs = collectFunctions(context, functions, places);
+  places.arena = drafts.find(({ map }) => map.type === MapType.ARENA)?.map.name;
+  const legacyMaps = finishLegacyMaps(context, legacy, slotReader(context, functions));
+  const specs = collectFunctions(context, functions, places, legacyMaps);
   const sections = dataSections(context, places);
   const maps = [
-    ...legacy,
-    ...finishBtfMaps(context, drafts, functions, places),
+    ...legacyMaps,
+    ...finishBtfMaps(context, drafts, functions, places).map((map) => withArenaData(context, map, places)),
+    ...sectionsOf(context, 'structOps').flatMap((section) => readStructOps(context, section, functions)),
     ...sections.map((section) => readDataMap(context, section)),
   ];
   return Object.freeze({
@@ -41,29 +48,38 @@ export function collect(object: RelocatableObject, options: CollectOptions = {})
     license: licenseOf(object),
     functions: new Map(specs.map((spec) => [spec.name, spec])),
     maps: uniqueMaps(context, maps),
-    variables: uniqueVariables(context, sections),
+    variables: uniqueVariables(context, places, [...sections, ...sectionsOf(context, 'arena')]),
     externs: collectExterns(context),
     btf: context.btf?.btf,
   });
 }
 
-function readMapSections(context: Context, places: MapPlaces): { legacy: MapSpec[]; drafts: BtfMapDraft[] } {
-  const legacy: MapSpec[] = [];
-  const drafts: BtfMapDraft[] = [];
-  for (const [section, role] of context.roles.entries()) {
-    if (role === 'legacyMaps') legacy.push(...readLegacyMaps(context, section, places));
-    else if (role === 'btfMaps') drafts.push(...readBtfMaps(context, section, places));
-  }
-  return { legacy, drafts };
+function sectionsOf({ roles }: Context, wanted: Context['roles'][number]): number[] {
+  return [...roles.keys()].filter((section) => roles[section] === wanted);
 }
 
-function collectFunctions(context: Context, functions: FunctionTable, places: MapPlaces): FunctionSpec[] {
+function readMapSections(
+  context: Context,
+  places: MapPlaces,
+): { legacy: LegacyMapDraft[]; drafts: BtfMapDraft[] } {
+  return {
+    legacy: sectionsOf(context, 'legacyMaps').flatMap((section) => readLegacyMaps(context, section, places)),
+    drafts: sectionsOf(context, 'btfMaps').flatMap((section) => readBtfMaps(context, section, places)),
+  };
+}
+
+function collectFunctions(
+  context: Context,
+  functions: FunctionTable,
+  places: MapPlaces,
+  legacyMaps: readonly MapSpec[],
+): FunctionSpec[] {
   const debug = new DebugInfo(context);
-  const kinds = new Map<number, ProgramKind | undefined>();
-  for (const [section, role] of context.roles.entries())
-    if (role === 'code') kinds.set(section, sectionKind(context.object.sections[section]!.name));
-  return functions.all.map((cut) => {
-    const { code, relocations } = readCode(context, functions, places, cut);
+  const absoluteAddends = hasAbsoluteAddends(context);
+  const codes = functions.all.map((cut) => readCode(context, functions, places, cut, absoluteAddends));
+  const kinds = programKinds(context, functions, codes, legacyMaps);
+  return functions.all.map((cut, index) => {
+    const { code, relocations } = codes[index]!;
     const section = context.object.sections[cut.section]!.name;
     const lines = debug.lines(section, cut);
     return Object.freeze({
@@ -71,6 +87,7 @@ function collectFunctions(context: Context, functions: FunctionTable, places: Ma
       section,
       sectionOffset: cut.start,
       linkage: cut.linkage,
+      ...(cut.hidden ? { hidden: true } : {}),
       code,
       relocations,
       coreRelocations: debug.coreRelocations(section, cut),
@@ -78,9 +95,26 @@ function collectFunctions(context: Context, functions: FunctionTable, places: Ma
         return lines();
       },
       type: debug.type(section, cut),
-      program: isProgram(cut) ? kinds.get(cut.section) : undefined,
+      program: kinds[index],
     });
   });
+}
+
+/** For each function what the title of its section says, or undefined for a subprogram. */
+function programKinds(
+  context: Context,
+  functions: FunctionTable,
+  codes: readonly Code[],
+  legacyMaps: readonly MapSpec[],
+): (ProgramKind | undefined)[] {
+  const ofSection = new Map(
+    sectionsOf(context, 'code').map((section) => [
+      section,
+      sectionKind(context.object.sections[section]!.name),
+    ]),
+  );
+  const kinds = functions.all.map((cut) => (isProgram(cut) ? ofSection.get(cut.section) : undefined));
+  return inheritKinds(functions.all, codes, legacyMaps, kinds);
 }
 
 /** Functions of `.text` are subprograms; those of other sections are programs, whatever the section's name says. */
@@ -111,7 +145,11 @@ function uniqueMaps(context: Context, maps: readonly MapSpec[]): Map<string, Map
 }
 
 /** Where a static variable has the name of a global one, or of an earlier static one, it is left out. */
-function uniqueVariables(context: Context, sections: readonly number[]): Map<string, VariableSpec> {
+function uniqueVariables(
+  context: Context,
+  places: MapPlaces,
+  sections: readonly number[],
+): Map<string, VariableSpec> {
   const { symbols } = context.object;
   const globals = new Set(symbols.filter(({ binding }) => binding !== 'local').map(({ name }) => name));
   const out = new Map<string, VariableSpec>();
@@ -121,7 +159,7 @@ function uniqueVariables(context: Context, sections: readonly number[]): Map<str
         .filter(({ binding }) => binding === 'local')
         .map(({ name }) => name),
     );
-    for (const variable of readVariables(context, section)) {
+    for (const variable of readVariables(context, section, places.dataMap(section))) {
       const { name } = variable;
       if (!out.has(name) && !(locals.has(name) && globals.has(name))) out.set(name, variable);
     }

@@ -12,7 +12,16 @@ import {
 } from './relocatable.ts';
 
 /** What a section is to a loader. `merged` is data that a compiler adds on its own: string literals, vector constants. */
-type SectionRole = 'code' | 'legacyMaps' | 'btfMaps' | 'data' | 'merged' | 'other';
+type SectionRole =
+  | 'code'
+  | 'legacyMaps'
+  | 'btfMaps'
+  | 'structOps'
+  | 'data'
+  | 'merged'
+  | 'arena'
+  | 'jumpTables'
+  | 'other';
 
 /** An object while it becomes a spec. */
 export interface Context {
@@ -44,6 +53,9 @@ export function makeContext(object: RelocatableObject, name: string | undefined)
   };
 }
 
+const STRUCT_OPS_NAME = /^\??\.struct_ops(\.link)?$/;
+/** Globals of `__attribute__((address_space(1)))`, which live in the object's arena. */
+const ARENA_NAME = '.addr_space.1';
 const DATA_NAME = /^\.(data|rodata|bss)(\.|$)/;
 
 function roleOf({ name, type, flags, size }: Section): SectionRole {
@@ -52,6 +64,9 @@ function roleOf({ name, type, flags, size }: Section): SectionRole {
     return size > 0 && type === SectionType.PROGBITS ? 'code' : 'other';
   if (name === 'maps' || name.startsWith('maps/')) return 'legacyMaps';
   if (name === '.maps') return 'btfMaps';
+  if (STRUCT_OPS_NAME.test(name)) return type === SectionType.PROGBITS ? 'structOps' : 'other';
+  if (name === ARENA_NAME) return size > 0 ? 'arena' : 'other';
+  if (name === '.jumptables') return 'jumpTables';
   if (!DATA_NAME.test(name) || size === 0) return 'other';
   return (flags & SectionFlag.MERGE) !== 0 ? 'merged' : 'data';
 }

@@ -12,6 +12,8 @@ export interface FunctionCut {
   readonly start: number;
   readonly end: number;
   readonly linkage: Linkage;
+  /** {@link FunctionSpec.hidden} */
+  readonly hidden: boolean;
 }
 
 /** All functions of an object, found by name and by place. */
@@ -63,12 +65,12 @@ function cutSection(context: Context, section: number): FunctionCut[] {
   const extents = extentsOf(context, section, isFunction);
   // A section whose symbols were stripped is one function, called as the section is.
   if (extents.length === 0)
-    return [checkCut(context, { name, section, start: 0, end: size, linkage: 'global' })];
+    return [checkCut(context, { name, section, start: 0, end: size, linkage: 'global', hidden: false })];
   const out: FunctionCut[] = [];
   for (const { symbol, start, end } of extents) {
     const previous = out.at(-1);
     const linkage = linkageOf(symbol);
-    const cut = { name: symbol.name, section, start, end, linkage };
+    const cut = { name: symbol.name, section, start, end, linkage, hidden: isHidden(symbol) };
     if (start === size && end === size) continue;
     if (previous && previous.start === start) {
       // Two names for one function: the more visible one stays.
@@ -91,6 +93,10 @@ function isFunction({ type, binding, name }: ElfSymbol): boolean {
 
 function linkageOf({ binding }: ElfSymbol): Linkage {
   return binding === 'local' ? 'static' : binding;
+}
+
+function isHidden({ binding, visibility }: ElfSymbol): boolean {
+  return binding !== 'local' && (visibility === 'hidden' || visibility === 'internal');
 }
 
 function checkCut(context: Context, cut: FunctionCut): FunctionCut {

@@ -1,9 +1,15 @@
 export { bind } from './bind.ts';
+export { type BindingsOptions, generateBindings, pascalCase } from './bindings.ts';
 export { type CollectOptions, collect } from './collect.ts';
+export { parseKconfig, withKconfig } from './externs-kconfig.ts';
 export { findProgram, programsOf } from './find.ts';
 export { type ExtInfo, extInfo, type FuncInfo, type KernelLineInfo, kernelBtf } from './kernel-info.ts';
 export { isGplCompatible } from './license.ts';
 export { link } from './link.ts';
+export { lower } from './lower.ts';
+export { type PruneOptions, pruneSpec } from './prune.ts';
 export * from './relocatable.ts';
 export { kindOfTypeName, programKind, sectionNames } from './section-names.ts';
 export type * from './spec.ts';
+export { codeTag, type ProgramTag, programTag } from './tag.ts';
+export { type TailCallEdge, tailCallEdges } from './tail-calls.ts';

@@ -1,6 +1,9 @@
 import type { Btf } from '../btf/btf.ts';
+import { parseBtf } from '../btf/parse.ts';
+import { type BtfFeatures, sanitiseBtf } from '../btf/sanitise.ts';
 import type { BtfDatasec, BtfSectionVar } from '../btf/types.ts';
 import { alignUp, viewOf } from '../util/bytes.ts';
+import { hasSize, rewriteExterns } from './externs-btf.ts';
 import type { LinkedProgram, ObjectSpec } from './spec.ts';
 
 /** `struct bpf_func_info`, with the offset in slots as the kernel wants it. */
@@ -58,22 +61,38 @@ const VAR_SIZE = 12;
 
 /**
  * The spec's BTF as BPF_BTF_LOAD takes it: clang leaves the sizes of DATASECs and the places of
- * their variables zero, so they are filled in from the symbols. Declarations of externs are left
- * as they are.
+ * their variables zero, so they are filled in from the symbols. Declarations of externs become
+ * such as the kernel takes.
  *
- * @returns undefined where the object has no BTF
+ * @param features what that kernel does not know is replaced by what it does
+ * @returns undefined where the object has no BTF, or none that the kernel would take
  */
-export function kernelBtf(spec: ObjectSpec): Uint8Array | undefined {
+export function kernelBtf(spec: ObjectSpec, features: BtfFeatures = {}): Uint8Array | undefined {
   const { btf } = spec;
   if (!btf) return undefined;
-  const bytes = btf.bytes.slice();
+  const bytes = new Uint8Array(btf.bytes);
   const view = viewOf(bytes);
   for (let id = btf.firstId; id < btf.typeCount; id++) {
     if (btf.kindOf(id) !== 'datasec') continue;
     const section = btf.type(id) as BtfDatasec;
     writeSection(view, btf, id, placeVariables(spec, btf, section));
   }
-  return bytes;
+  hideFunctions(spec, btf, view);
+  if (!rewriteExterns(btf, view)) return undefined;
+  return Object.values(features).includes(false)
+    ? sanitiseBtf(parseBtf(bytes, btf.path, btf.base), features)
+    : bytes;
+}
+
+/** Hidden functions are static ones to the verifier, as libbpf has it: it does not check them by their declarations alone. */
+function hideFunctions(spec: ObjectSpec, btf: Btf, view: DataView): void {
+  for (const { hidden, type } of spec.functions.values()) {
+    if (!hidden || type === undefined || btf.kindOf(type) !== 'func') continue;
+    const at = btf.offsetOf(type) + 4;
+    const little = btf.endian === 'little';
+    // The lower half of a FUNC's info is its linkage, and static is 0.
+    view.setUint32(at, (view.getUint32(at, little) & 0xffff_0000) >>> 0, little);
+  }
 }
 
 interface PlacedSection {
@@ -84,11 +103,12 @@ interface PlacedSection {
 function placeVariables(spec: ObjectSpec, btf: Btf, section: BtfDatasec): PlacedSection {
   const map = spec.maps.get(section.name);
   if (map?.origin === 'data') {
-    const vars = section.vars.map((entry) => {
-      const variable = spec.variables.get(btf.type(entry.type).name);
-      const offset = variable?.map === section.name ? variable.offset : entry.offset;
-      return { type: entry.type, offset, size: entry.size || sizeOf(btf, entry.type) };
-    });
+    const places = placesOfVariables(spec, btf, section);
+    const vars = section.vars.map(({ type, size }, index) => ({
+      type,
+      offset: places[index]!,
+      size: size || sizeOf(btf, type),
+    }));
     return { size: map.valueSize, vars: vars.sort((a, b) => a.offset - b.offset) };
   }
   if (section.size > 0) return section;
@@ -103,9 +123,26 @@ function placeVariables(spec: ObjectSpec, btf: Btf, section: BtfDatasec): Placed
   return { size: end, vars };
 }
 
-/** An extern function has no size. */
+/**
+ * Where the variables of a data section lie, in its order. Of static ones that share a name (two
+ * files were linked) the spec knows one; what the compiler wrote down is right for all of them.
+ */
+export function placesOfVariables(spec: ObjectSpec, btf: Btf, section: BtfDatasec): number[] {
+  const times = new Map<string, number>();
+  const types = section.vars.map(({ type }) => btf.type(type));
+  for (const { name } of types) times.set(name, (times.get(name) ?? 0) + 1);
+  return section.vars.map(({ offset }, index) => {
+    const type = types[index]!;
+    const variable = spec.variables.get(type.name);
+    if (variable?.map !== section.name) return offset;
+    const isStatic = type.kind === 'var' && type.linkage === 'static';
+    return isStatic && times.get(type.name)! > 1 ? offset : variable.offset;
+  });
+}
+
+/** An extern function has no size, nor has a symbol of the kernel that is declared as void. */
 function sizeOf(btf: Btf, id: number): number {
-  return btf.kindOf(id) === 'func' ? 0 : btf.sizeOf(id);
+  return hasSize(btf, id) ? btf.sizeOf(id) : 0;
 }
 
 function writeSection(view: DataView, btf: Btf, id: number, { size, vars }: PlacedSection): void {

@@ -1,6 +1,8 @@
 import { SLOT_SIZE } from '../isa/codec.ts';
 import { viewOf } from '../util/bytes.ts';
 import { TsbpfError } from '../util/errors.ts';
+import { applyCoreRelocations } from './core.ts';
+import { ExternLinker } from './externs-link.ts';
 import { findProgram } from './find.ts';
 import { setSrc } from './insn-fields.ts';
 import { UNKNOWN_KIND } from './section-names.ts';
@@ -13,6 +15,7 @@ import type {
   LinkedFunction,
   LinkedProgram,
   ObjectSpec,
+  PoisonedInsn,
   Relocation,
 } from './spec.ts';
 
@@ -23,13 +26,16 @@ const PSEUDO_FUNC = 4;
 /**
  * Makes one program whole: its code followed by every function that it reaches, each once, in the
  * order in which they are first referred to; calls and function addresses resolved, line and
- * function information moved along. Maps stay names until `bind`. CO-RE relocations are carried
- * along and not yet applied.
+ * function information moved along; CO-RE relocations applied, and what it needs of the kernel's
+ * functions, variables and configuration settled as far as the facts tell. Maps stay names until
+ * `bind`.
  *
  * @param nameOrTitle as for `findProgram`
- * @throws {TsbpfError} `PROGRAM_NOT_FOUND`, `PROGRAM_AMBIGUOUS`, `EXTERN_UNRESOLVED`
+ * @param facts what is known of the kernel that it is for; each is asked for only where it is needed
+ * @throws {TsbpfError} `PROGRAM_NOT_FOUND`, `PROGRAM_AMBIGUOUS`, `EXTERN_UNRESOLVED`, `EXTERN_TYPE`,
+ * `CORE_NEEDS_BTF`, `CORE_AMBIGUOUS`, `CORE_BAD_RELOCATION`, `CORE_INSN_MISMATCH`
  */
-export function link(spec: ObjectSpec, nameOrTitle: string, _facts: KernelFacts = {}): LinkedProgram {
+export function link(spec: ObjectSpec, nameOrTitle: string, facts: KernelFacts = {}): LinkedProgram {
   const entry = findProgram(spec, nameOrTitle);
   const parts = reach(spec, entry);
   checkExterns(spec, parts);
@@ -49,6 +55,9 @@ export function link(spec: ObjectSpec, nameOrTitle: string, _facts: KernelFacts 
     for (const core of part.coreRelocations)
       coreRelocations.push(Object.freeze({ ...core, slot: base + core.slot }));
   }
+  const poisoned = applyCoreRelocations(spec, entry.name, code, coreRelocations, facts);
+  const settled = settleExterns(spec, entry.name, view, relocations, facts);
+  poisoned.push(...settled.poisoned);
   const lines = rebaseLines(parts, slots);
   return Object.freeze({
     name: entry.name,
@@ -58,8 +67,9 @@ export function link(spec: ObjectSpec, nameOrTitle: string, _facts: KernelFacts 
     kind: entry.program ?? UNKNOWN_KIND,
     code,
     functions: Object.freeze(parts.map((part) => linkedFunction(part, slots.get(part.name)!))),
-    relocations: Object.freeze(relocations),
+    relocations: Object.freeze(settled.relocations),
     coreRelocations: Object.freeze(coreRelocations),
+    poisoned: Object.freeze(poisoned.sort((a, b) => a.slot - b.slot)),
     get lines() {
       return lines();
     },
@@ -125,6 +135,27 @@ function resolve(
 
 function linkedFunction({ name, code, type }: FunctionSpec, slot: number): LinkedFunction {
   return Object.freeze({ name, slot, slots: code.length / SLOT_SIZE, type });
+}
+
+function settleExterns(
+  spec: ObjectSpec,
+  program: string,
+  view: DataView,
+  relocations: readonly Relocation[],
+  facts: KernelFacts,
+): { readonly relocations: Relocation[]; readonly poisoned: PoisonedInsn[] } {
+  const externs = relocations.filter((relocation) => relocation.kind === 'extern');
+  const left: Relocation[] = [];
+  const poisoned: PoisonedInsn[] = [];
+  if (externs.length === 0) return { relocations: [...relocations], poisoned };
+  const linker = new ExternLinker(spec, program, view, facts);
+  linker.prepare(externs);
+  for (const relocation of relocations) {
+    const settled = relocation.kind === 'extern' ? linker.settle(relocation) : { relocation };
+    if (settled.relocation) left.push(settled.relocation);
+    if (settled.poisoned) poisoned.push(settled.poisoned);
+  }
+  return { relocations: left, poisoned };
 }
 
 /** Made when first asked for, as the lines of the parts are. */

@@ -102,7 +102,7 @@ function mapStruct(types: SharedTypes, map: MapSpec): { readonly type: number; r
   if (map.flags !== 0) number('map_flags', map.flags);
   if (map.extra !== 0n) number('map_extra', Number(map.extra));
   if (map.numaNode !== undefined) number('numa_node', map.numaNode);
-  const pinning = map.pinning === 'none' ? 0 : map.pinning === 'byName' ? PIN_BY_NAME : map.pinning;
+  const pinning = map.pinning === 'none' ? 0 : typeof map.pinning === 'number' ? map.pinning : PIN_BY_NAME;
   if (pinning !== 0) number('pinning', pinning);
   const fixedSize = members.length * POINTER_SIZE;
   const element = valuesElement(types, map);

@@ -1,6 +1,7 @@
 import { viewOf } from '../util/bytes.ts';
 import { type Context, firstFrom } from './context.ts';
 import type { FunctionTable } from './functions.ts';
+import { isByGcc } from './gnu-addends.ts';
 import type { MapPlaces } from './map-places.ts';
 import type { BtfMapDraft } from './maps-btf.ts';
 import { RelocationType, type SectionRelocation } from './relocatable.ts';
@@ -31,7 +32,6 @@ export function readValues(
         `byte ${entry.offset - extent.start} of the definition is initialised, but only values can be`,
       );
     }
-    checkType(context, path, entry);
     out.push(
       Object.freeze(
         targetOf(context, path, entry, at / POINTER_SIZE, map.inner !== undefined, functions, places),
@@ -41,10 +41,38 @@ export function readValues(
   return out;
 }
 
+/** R_BPF_DATA_64 of GNU binutils before 2.41. */
+const GNU_DATA_64 = 12;
+
 /** Clang before version 13 wrote R_BPF_64_64 here, later ones write R_BPF_64_ABS64. */
 function checkType(context: Context, path: string, { type }: SectionRelocation): void {
   if (type === RelocationType.R_BPF_64_64 || type === RelocationType.R_BPF_64_ABS64) return;
+  if (type === GNU_DATA_64 && isByGcc(context)) return;
   throw context.error('RELOCATION_UNKNOWN', path, `a relocation of type ${type} cannot fill a pointer`);
+}
+
+/** Where a pointer in data leads. */
+export interface Pointer {
+  /** For messages. */
+  readonly name: string;
+  /** undefined where the object does not define it. */
+  readonly section: number | undefined;
+  readonly offset: number;
+}
+
+/** Reads one relocated pointer of a data section. */
+export function pointerAt(context: Context, path: string, entry: SectionRelocation): Pointer {
+  checkType(context, path, entry);
+  const symbol = context.object.symbols[entry.symbol];
+  const section = typeof symbol?.section === 'number' ? symbol.section : undefined;
+  const addend = entry.addend + addendAt(context, entry);
+  // Old binutils leave the symbol's own value in the field, as they do in code.
+  const isWhole = symbol !== undefined && entry.type === GNU_DATA_64 && addend >= symbol.value;
+  return {
+    name: symbol?.name || 'a nameless symbol',
+    section,
+    offset: (isWhole ? 0 : (symbol?.value ?? 0)) + addend,
+  };
 }
 
 function targetOf(
@@ -56,21 +84,19 @@ function targetOf(
   functions: FunctionTable,
   places: MapPlaces,
 ): MapEntry {
-  const symbol = context.object.symbols[entry.symbol];
-  const name = symbol?.name || 'a nameless symbol';
-  if (!symbol || typeof symbol.section !== 'number')
+  const { name, section, offset } = pointerAt(context, path, entry);
+  if (section === undefined)
     throw context.error(
       'MAP_BAD_FIELD',
       path,
       `entry ${key} refers to ${name}, which this object does not define`,
     );
-  const offset = symbol.value + entry.addend + addendAt(context, entry);
   if (holdsMaps) {
-    const map = places.mapAt(symbol.section, offset);
+    const map = places.mapAt(section, offset);
     if (map !== undefined) return { kind: 'map', key, map };
     throw context.error('MAP_BAD_FIELD', path, `entry ${key} refers to ${name}, which is no map`);
   }
-  const target = functions.startingAt(symbol.section, offset);
+  const target = functions.startingAt(section, offset);
   if (target) return { kind: 'program', key, program: target.name };
   throw context.error('MAP_BAD_FIELD', path, `entry ${key} refers to ${name}, which is no function`);
 }

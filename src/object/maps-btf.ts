@@ -76,6 +76,14 @@ export function finishBtfMaps(
     const slots =
       draft.valuesOffset === undefined ? 0 : (draft.extent.end - draft.extent.start - draft.valuesOffset) / 8;
     const maxEntries = map.maxEntries === 0 && contents.length > 0 ? Math.floor(slots) : map.maxEntries;
+    if (contents.length > 0 && map.type === MapType.HASH_OF_MAPS && map.keySize !== 4) {
+      throw context.error(
+        'MAP_BAD_FIELD',
+        `maps/${map.name}/values`,
+        `are numbered from 0, which makes keys of 4 bytes, but the map's have ${map.keySize}`,
+        'make its key a __u32, or fill it after the load',
+      );
+    }
     for (const entry of contents) {
       if (entry.kind === 'bytes' || entry.key < maxEntries) continue;
       throw context.error(

@@ -22,7 +22,7 @@ export function readDataMap(context: Context, section: number): MapSpec {
   const contents =
     type === SectionType.NOBITS
       ? []
-      : [Object.freeze({ kind: 'bytes', key: new Uint8Array(4), value: bytes.slice() } as const)];
+      : [Object.freeze({ kind: 'bytes', key: new Uint8Array(4), value: new Uint8Array(bytes) } as const)];
   return Object.freeze({
     ...plainMap(name, MapType.ARRAY, 'data'),
     keySize: 4,
@@ -49,16 +49,16 @@ export function dataSections(context: Context, places: MapPlaces): number[] {
 }
 
 /** The global variables of a data section. */
-export function readVariables(context: Context, section: number): VariableSpec[] {
-  const { name: map } = context.object.sections[section]!;
+export function readVariables(context: Context, section: number, map: string): VariableSpec[] {
+  const { name: title } = context.object.sections[section]!;
   return extentsOf(context, section, isVariable).map(({ symbol, start, end }) =>
     Object.freeze({
       name: symbol.name,
       map,
       offset: start,
       size: end - start,
-      type: context.btf?.variableType(map, symbol.name),
-      constant: isConstant(map),
+      type: context.btf?.variableType(title, symbol.name),
+      constant: isConstant(title),
     }),
   );
 }
@@ -67,4 +67,18 @@ export function readVariables(context: Context, section: number): VariableSpec[]
 function isVariable({ name, type, binding }: ElfSymbol): boolean {
   if (name === '' || name.startsWith('.') || name.startsWith('__const.')) return false;
   return type === 'object' || (type === 'notype' && binding !== 'local');
+}
+
+/** An arena with what its globals are to hold, from its first byte on; other maps as they are. */
+export function withArenaData(context: Context, map: MapSpec, places: MapPlaces): MapSpec {
+  const section = context.roles.indexOf('arena');
+  if (section < 0 || map.name !== places.arena) return map;
+  const { bytes, type } = context.object.sections[section]!;
+  if (type === SectionType.NOBITS) return map;
+  const entry = Object.freeze({
+    kind: 'bytes',
+    key: new Uint8Array(),
+    value: new Uint8Array(bytes),
+  } as const);
+  return Object.freeze({ ...map, contents: Object.freeze([entry]) });
 }

@@ -34,6 +34,15 @@ export function misplacedMapHint(
   little: boolean,
 ): { message: string; hint: string } | undefined {
   const { type, bytes, name } = context.object.sections[section]!;
+  if (
+    isBtfDefinition(context, name, symbol.name) &&
+    offset === symbol.value &&
+    goesToHelper(code, byteOffset, little)
+  )
+    return {
+      message: `is defined as a map, but lies in ${name}, where it is data`,
+      hint: `put SEC(".maps") behind ${symbol.name}`,
+    };
   if (type === SectionType.NOBITS || !symbol.name || !DEFINITION_SIZES.has(symbol.size)) return undefined;
   if (offset !== symbol.value || offset > bytes.length - 16 || !looksLikeDefinition(bytes, offset, little))
     return undefined;
@@ -42,6 +51,15 @@ export function misplacedMapHint(
     message: `looks like a map definition, but lies in ${name}, where it is data`,
     hint: `put SEC("maps") before ${symbol.name}`,
   };
+}
+
+/** A struct whose `type` is `int (*type)[BPF_MAP_TYPE_…]`, as nobody's data is. */
+function isBtfDefinition({ btf }: Context, section: string, name: string): boolean {
+  const type = name === '' ? undefined : btf?.variableType(section, name);
+  const struct = type === undefined ? undefined : btf!.btf.resolve(type);
+  const member = struct?.kind === 'struct' ? struct.members.find((each) => each.name === 'type') : undefined;
+  const pointer = member && btf!.btf.resolve(member.type);
+  return pointer?.kind === 'ptr' && btf!.btf.resolve(pointer.type).kind === 'array';
 }
 
 function looksLikeDefinition(bytes: Uint8Array, offset: number, little: boolean): boolean {

@@ -14,7 +14,14 @@ interface SectionRow {
 }
 
 const T = ProgType;
-const A = AttachType;
+/** With those that came after Linux 6.18, which the generated table is of (`enum bpf_attach_type`). */
+const A = {
+  ...AttachType,
+  TRACE_FSESSION: 58 as AttachType,
+  TRACE_FENTRY_MULTI: 59 as AttachType,
+  TRACE_FEXIT_MULTI: 60 as AttachType,
+  TRACE_FSESSION_MULTI: 61 as AttachType,
+} as const;
 
 function rows(names: string, progType: ProgType, attachType: AttachType | 0 = 0, flags = 0): SectionRow[] {
   return names.split(' ').map((name) => ({ name, progType, attachType, flags }));
@@ -29,7 +36,6 @@ function withSleepable(names: string, progType: ProgType, attachType: AttachType
 /**
  * Every section name that says what its programs are: those of libbpf
  * (https://docs.kernel.org/bpf/libbpf/program_types.html), and a few of its older versions.
- * Attach types that Linux 6.18 does not have yet (fsession, the multi forms of fentry) are absent.
  */
 const SECTION_ROWS: readonly SectionRow[] = [
   ...rows('kprobe kretprobe ksyscall kretsyscall', T.KPROBE),
@@ -44,6 +50,10 @@ const SECTION_ROWS: readonly SectionRow[] = [
   ...withSleepable('tp_btf', T.TRACING, A.TRACE_RAW_TP),
   ...withSleepable('fentry', T.TRACING, A.TRACE_FENTRY),
   ...withSleepable('fexit', T.TRACING, A.TRACE_FEXIT),
+  ...withSleepable('fsession', T.TRACING, A.TRACE_FSESSION),
+  ...withSleepable('fentry.multi', T.TRACING, A.TRACE_FENTRY_MULTI),
+  ...withSleepable('fexit.multi', T.TRACING, A.TRACE_FEXIT_MULTI),
+  ...withSleepable('fsession.multi', T.TRACING, A.TRACE_FSESSION_MULTI),
   ...withSleepable('fmod_ret', T.TRACING, A.MODIFY_RETURN),
   ...withSleepable('iter', T.TRACING, A.TRACE_ITER),
   ...withSleepable('lsm', T.LSM, A.LSM_MAC),

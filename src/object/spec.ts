@@ -33,6 +33,11 @@ export interface FunctionSpec {
   /** Byte offset of its first instruction in the section. */
   readonly sectionOffset: number;
   readonly linkage: Linkage;
+  /**
+   * True for a global function of hidden or internal visibility: to the verifier it is a static one,
+   * checked where it is called and not by its declaration.
+   */
+  readonly hidden?: boolean;
   /** Slots of 8 bytes in the object's endianness. */
   readonly code: Uint8Array;
   /** Sorted by slot; addends folded in; targets by name. */
@@ -64,7 +69,13 @@ export type Relocation =
   | { readonly kind: 'mapValue'; readonly slot: number; readonly map: string; readonly offset: number }
   | { readonly kind: 'call'; readonly slot: number; readonly target: string }
   | { readonly kind: 'functionAddress'; readonly slot: number; readonly target: string }
-  | { readonly kind: 'extern'; readonly slot: number; readonly name: string };
+  | {
+      readonly kind: 'extern';
+      readonly slot: number;
+      readonly name: string;
+      /** Where `link` found it: its type's number in the BTF of a kernel module. */
+      readonly module?: { readonly name: string; readonly type: BtfTypeId };
+    };
 
 /** A `bpf_core_relo` of `.BTF.ext` (Linux, `include/uapi/linux/bpf.h`). */
 export interface CoreRelocation {
@@ -103,7 +114,11 @@ export interface MapSpec {
   readonly flags: number;
   readonly extra: bigint;
   readonly numaNode: number | undefined;
-  readonly pinning: 'none' | 'byName' | number;
+  /**
+   * `byName` is libbpf's; `objectNs` (for this object alone) and `globalNs` (shared by all) are
+   * iproute2's; a number is one that the user gave a meaning.
+   */
+  readonly pinning: 'none' | 'byName' | 'objectNs' | 'globalNs' | number;
   readonly key: BtfTypeId | undefined;
   readonly value: BtfTypeId | undefined;
   /** The template of a map of maps. */
@@ -112,6 +127,27 @@ export interface MapSpec {
   /** True where user space may not write after the load (`.rodata`). */
   readonly freeze: boolean;
   readonly origin: 'legacy' | 'btf' | 'data' | 'language' | 'builder';
+  /** For a map of type STRUCT_OPS; its `contents` hold the struct's bytes as the object has them. */
+  readonly structOps?: StructOpsSpec;
+  /** False for `SEC("?.struct_ops")`: made only when it is asked for. Left out, true. */
+  readonly autocreate?: boolean;
+}
+
+/** A struct of functions that the kernel calls, of which some are programs of the object. */
+export interface StructOpsSpec {
+  /** The struct's name, by which the kernel knows it: `tcp_congestion_ops`. */
+  readonly struct: string;
+  /** True for `.struct_ops.link`: it is attached by a link and not by the update of the map. */
+  readonly link: boolean;
+  /** In the order of the struct; functions that are not named here are left to the kernel. */
+  readonly programs: readonly StructOpsProgram[];
+}
+
+export interface StructOpsProgram {
+  readonly member: string;
+  /** Byte offset of the pointer in the struct as the object has it. */
+  readonly offset: number;
+  readonly program: string;
 }
 
 /** An initial entry: a tail-call slot, an inner map, or the bytes of a data section. */
@@ -140,15 +176,40 @@ export interface ExternSpec {
   readonly type: BtfTypeId | undefined;
 }
 
+/** A ReadonlyMap, or whatever answers as one. */
+export interface Lookup<T> {
+  get(name: string): T | undefined;
+}
+
 /** What is known of a kernel. Every member may be missing; nobody here fetches it. */
 export interface KernelFacts {
   /** `LINUX_VERSION_CODE`: major << 16 | minor << 8 | patch. */
-  readonly version?: number;
-  readonly btf?: Btf;
-  readonly moduleBtf?: ReadonlyMap<string, Btf>;
-  readonly kconfig?: ReadonlyMap<string, string>;
-  readonly kallsyms?: ReadonlyMap<string, bigint>;
-  readonly possibleCpus?: number;
+  readonly version?: number | undefined;
+  readonly btf?: Btf | undefined;
+  readonly moduleBtf?: ReadonlyMap<string, Btf> | undefined;
+  /** The kernel's configuration: `CONFIG_HZ` is `250`, `CONFIG_BPF` is `y`, a text keeps its quotes. */
+  readonly kconfig?: Lookup<string> | undefined;
+  /** Addresses of the kernel's symbols. */
+  readonly kallsyms?: Lookup<bigint> | undefined;
+  /** `bpf_get_attach_cookie()` is there. Left out, what the version says. */
+  readonly hasBpfCookie?: boolean | undefined;
+  /** System calls take their arguments in a `struct pt_regs`. Left out, what the BTF or the symbols say. */
+  readonly hasSyscallWrapper?: boolean | undefined;
+  readonly possibleCpus?: number | undefined;
+}
+
+/**
+ * An instruction that cannot run on the kernel that a program was linked for, replaced by a call of
+ * a helper that does not exist: the verifier refuses it if it can be reached, and removes it if not.
+ */
+export interface PoisonedInsn {
+  readonly slot: number;
+  /** How many slots it takes, 2 for an `lddw`. */
+  readonly slots: number;
+  /** The number of the helper, as the verifier's `invalid func unknown#…` prints it. */
+  readonly helper: number;
+  /** What is missing, in words. */
+  readonly reason: string;
 }
 
 /** One function's place in a linked program. */
@@ -175,7 +236,10 @@ export interface LinkedProgram {
   readonly functions: readonly LinkedFunction[];
   /** Only `map`, `mapValue` and `extern` are left. */
   readonly relocations: readonly Relocation[];
+  /** Already applied, where the object has types. */
   readonly coreRelocations: readonly CoreRelocation[];
+  /** Sorted by slot. */
+  readonly poisoned: readonly PoisonedInsn[];
   readonly lines: LineTable;
   readonly btf: Btf | undefined;
 }
@@ -187,5 +251,5 @@ export interface Resolver {
   /** The imm of an `lddw` of kind MAP_VALUE; the offset is kept. */
   mapValue(name: string): number;
   /** The 64-bit value and pseudo source of an extern, or undefined where there is none. */
-  extern?(name: string): { readonly src: number; readonly imm64: bigint } | undefined;
+  extern?(name: string, use: 'call' | 'load'): { readonly src: number; readonly imm64: bigint } | undefined;
 }

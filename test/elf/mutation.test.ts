@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { parseElf, readObject, writeElf } from '../../src/elf/index.ts';
 import { bind, extInfo, kernelBtf, link, type RelocatableObject } from '../../src/object/index.ts';
 import { FormatError, TsbpfError } from '../../src/util/index.ts';
-import { fixture, goodFixtures } from '../object/fixtures.ts';
+import { fixture, goodFixtures, special, specialFixtures } from '../object/fixtures.ts';
 
-const originals = goodFixtures.map((name) => fixture(name));
+const originals = [...goodFixtures.map(fixture), ...specialFixtures.map(special)];
 
 type Mutation =
   | { readonly kind: 'flip'; readonly at: number; readonly bit: number }

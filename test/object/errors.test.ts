@@ -43,8 +43,8 @@ test('mistakes in a source get an error that says what to change', () => {
   `);
   expect(read('LONG_DEFINITION')).toMatchInlineSnapshot(`
     "MAP_BAD_DEFINITION
-    maps/table: its definition has 28 bytes, and byte 24 is not zero: only 20 bytes are known
-    hint: define it in SEC(".maps"), which says inner maps and pinning by name"
+    maps/table/numa_node: is 3, but map_flags does not say so
+    hint: add BPF_F_NUMA_NODE to map_flags"
   `);
   expect(read('POINTERS')).toMatchInlineSnapshot(`
     "DATA_POINTERS
@@ -55,6 +55,37 @@ test('mistakes in a source get an error that says what to change', () => {
     "MAP_NEEDS_BTF
     maps/by_protocol: needs BTF, as its definition stands in its types, and the object has none
     hint: recompile with -g"
+  `);
+});
+
+test('mistakes in definitions of maps', () => {
+  const read = (name: string): string => messageOf(() => readObject(fixture(`wrong-${name}`)));
+  expect(read('UNPLACED_MAP')).toMatchInlineSnapshot(`
+    "MAP_MISPLACED
+    maps/table: is defined as a map, but lies in .bss, where it is data
+    hint: put SEC(".maps") behind table"
+  `);
+  expect(read('TWO_LEVELS')).toMatchInlineSnapshot(`
+    "MAP_BAD_FIELD
+    maps/tree/values/values: an inner map cannot hold maps or programs: one level is all there is"
+  `);
+  expect(read('PINNED_INNER')).toMatchInlineSnapshot(`
+    "MAP_BAD_FIELD
+    maps/tree/values/pinning: an inner map cannot be pinned"
+  `);
+  expect(read('HASH_KEY')).toMatchInlineSnapshot(`
+    "MAP_BAD_FIELD
+    maps/tree/values: are numbered from 0, which makes keys of 4 bytes, but the map's have 8
+    hint: make its key a __u32, or fill it after the load"
+  `);
+  expect(read('BIG_SLOT')).toMatchInlineSnapshot(`
+    "MAP_BAD_FIELD
+    maps/jumps/values: has an entry at 3, but max_entries is 2
+    hint: set max_entries to 4 or more"
+  `);
+  expect(read('CONTRADICTION')).toMatchInlineSnapshot(`
+    "MAP_BAD_FIELD
+    maps/table/key: says 4 bytes, but another field says 8"
   `);
 });
 
@@ -217,4 +248,116 @@ test('legacy definitions that are none', () => {
   const padded = new Uint8Array(36);
   padded.set([1, 0, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0, 9]);
   expect(definition(padded, [map(0, 36)])).toBe('no error');
+});
+
+/** An object with definitions of some u32 words each in `maps`, called a, b, c … */
+function definitions(...maps: readonly (readonly number[])[]): RelocatableObject {
+  const words = maps.flat();
+  const content = new Uint8Array(new Uint32Array(words).buffer);
+  let start = 0;
+  const symbols = maps.map((map, index) => {
+    const value = start;
+    start += map.length * 4;
+    return symbol(String.fromCharCode(97 + index), 0, value, { type: 'object', size: map.length * 4 });
+  });
+  return object({ sections: [section('maps', 3, content)], symbols });
+}
+
+test('legacy definitions that contradict themselves or each other', () => {
+  const read = (...maps: readonly (readonly number[])[]): string =>
+    messageOf(() => collect(definitions(...maps)));
+  const [ARRAY, OF_MAPS] = [2, 12];
+  expect(read([ARRAY, 4, 4, 1, 0, 0, 0, 0, 0, 1])).toMatchInlineSnapshot(`
+    "MAP_BAD_DEFINITION
+    maps/a: its definition has 40 bytes, and byte 36 is not zero: it is none of the structs that loaders know, of 16, 20, 28 and 36 bytes
+    hint: define it in SEC(".maps"), which says inner maps and pinning by name"
+  `);
+  expect(read([OF_MAPS, 4, 4, 1, 0, 0, 0, 9, 0])).toMatchInlineSnapshot(`
+    "MAP_BAD_DEFINITION
+    maps/a/inner_id: is 9, but no map has that id
+    hint: give the inner map an id, and say it here"
+  `);
+  expect(read([OF_MAPS, 4, 4, 1, 0, 0, 0, 0, 0])).toMatchInlineSnapshot(`
+    "MAP_BAD_DEFINITION
+    maps/a/inner_id: is missing: a map of maps needs a template of what it holds
+    hint: give the inner map an id, and say it here"
+  `);
+  expect(read([OF_MAPS, 4, 4, 1, 0, 7, 0])).toMatchInlineSnapshot(`
+    "MAP_BAD_DEFINITION
+    maps/a/inner_map_idx: is 7, but the last definition is number 0"
+  `);
+  expect(read([OF_MAPS, 4, 4, 1, 0, 1, 0, 1, 0])).toMatchInlineSnapshot(`
+    "MAP_BAD_DEFINITION
+    maps/a/inner_id: names a, which is itself a map of maps"
+  `);
+  expect(read([ARRAY, 4, 4, 1, 0, 5, 0, 0, 3], [OF_MAPS, 4, 4, 2, 0, 0, 0, 5, 0])).toMatchInlineSnapshot(`
+    "MAP_BAD_DEFINITION
+    maps/a/inner_idx: is 3, but b has 2 slots
+    hint: set max_elem of b to 4 or more, or inner_idx to -1 to leave it out"
+  `);
+});
+
+test('the two definitions of 28 bytes are told apart by what makes sense', () => {
+  const maps = (...words: number[]): object => {
+    const { numaNode, pinning, flags } = collect(definitions(words)).maps.get('a')!;
+    return { numaNode, pinning, flags };
+  };
+  const NUMA_NODE = 4;
+  expect(maps(2, 4, 4, 1, NUMA_NODE, 0, 1)).toEqual({ numaNode: 1, pinning: 'none', flags: NUMA_NODE });
+  expect(maps(2, 4, 4, 1, 0, 42, 2)).toEqual({ numaNode: undefined, pinning: 'globalNs', flags: 0 });
+  expect(maps(2, 4, 4, 1, 0, 42, 7)).toEqual({ numaNode: undefined, pinning: 7, flags: 0 });
+});
+
+test('a slot that a prog array does not have', () => {
+  const { sections, symbols } = definitions([3, 4, 4, 2, 0, 8, 0, 0, 0]);
+  const read = (title: string): string =>
+    messageOf(() =>
+      collect(
+        object({
+          sections: [...sections, section(title, 6, bytes.slice(24))],
+          symbols: [...symbols, symbol('main', 1, 0)],
+        }),
+      ),
+    );
+  expect(read('8/1')).toBe('no error');
+  expect(read('9/5')).toBe('no error');
+  expect(read('010/5')).toMatchInlineSnapshot(`
+    "MAP_BAD_FIELD
+    maps/a/max_elem: is 2, but the section of main names slot 5
+    hint: set max_elem to 6 or more"
+  `);
+});
+
+test('an indirect jump', () => {
+  const code = encodeInsns([makeInsn('lddw', {}), makeInsn('exit')]);
+  const sections = [section('xdp', 6, code), section('.jumptables', 0, new Uint8Array(16))];
+  const symbols = [symbol('main', 0, 0), symbol('BPF.JT.0.0', 1, 0, { type: 'object', size: 16 })];
+  const relocations = [{ section: 0, offset: 0, type: 1, symbol: 1, addend: 0 }];
+  expect(messageOf(() => collect(object({ sections, symbols, relocations })))).toMatchInlineSnapshot(`
+    "JUMP_TABLES
+    functions/main/slots/0: jumps through a table, which takes an indirect jump (clang 22 and Linux 6.19 brought it) that is not supported here
+    hint: compile with -fno-jump-tables"
+  `);
+});
+
+test('variables of an arena that the object does not have', () => {
+  const code = encodeInsns([makeInsn('lddw', {}), makeInsn('exit')]);
+  const sections = [section('syscall', 6, code), section('.addr_space.1', 3, new Uint8Array(16))];
+  const symbols = [symbol('main', 0, 0), symbol('shared', 1, 0, { type: 'object', size: 16 })];
+  const relocations = [{ section: 0, offset: 0, type: 1, symbol: 1, addend: 0 }];
+  expect(messageOf(() => collect(object({ sections, symbols, relocations })))).toMatchInlineSnapshot(`
+    "ARENA_MISSING
+    sections/.addr_space.1: holds variables of an arena, but the object has no map of that type
+    hint: define one in SEC(".maps") with __uint(type, BPF_MAP_TYPE_ARENA)"
+  `);
+});
+
+test('a struct of functions without types', () => {
+  const sections = [section('.struct_ops', 3, new Uint8Array(16))];
+  const symbols = [symbol('ops', 0, 0, { type: 'object', size: 16 })];
+  expect(messageOf(() => collect(object({ sections, symbols })))).toMatchInlineSnapshot(`
+    "MAP_NEEDS_BTF
+    maps/ops: lies in .struct_ops, where BTF must tell which struct of the kernel it is
+    hint: recompile with -g, and give the variable the type that the kernel has"
+  `);
 });

@@ -11,6 +11,16 @@ export function fixture(name: string): Uint8Array {
   return new Uint8Array(readFileSync(join(folder, 'objects', `${name}.o`)));
 }
 
+/** A committed object of what only some loaders know: `special('elf_map')`. */
+export function special(name: string): Uint8Array {
+  return new Uint8Array(readFileSync(join(folder, 'special', `${name}.o`)));
+}
+
+/** Names of all that {@link special} has. */
+export const specialFixtures: readonly string[] = readdirSync(join(folder, 'special'))
+  .map((file) => file.replace(/\.o$/, ''))
+  .sort();
+
 /** Names of all committed objects that are meant to be read. */
 export const goodFixtures: readonly string[] = readdirSync(join(folder, 'objects'))
   .map((file) => file.replace(/\.o$/, ''))

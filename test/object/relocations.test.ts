@@ -5,8 +5,12 @@ import { decodeInsnAt } from '../../src/isa/index.ts';
 import { bind, collect, link, type RelocatableObject } from '../../src/object/index.ts';
 import { Modeller, plan } from './model.ts';
 
+function defined(wanted: object): object {
+  return Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
+}
+
 property.prop([plan], { numRuns: 500 })('every reference is found again as it was meant', (given) => {
-  const { object, relocations, contents, maps } = new Modeller(given).model();
+  const { object, relocations, contents, maps, fields, bytes, variables } = new Modeller(given).model();
   const spec = collect(parseElf(writeElf(object)));
   expect([...spec.maps.keys()].sort()).toEqual([...maps].sort());
   expect(new Map([...spec.functions.values()].map((fn) => [fn.name, fn.relocations]))).toEqual(
@@ -14,6 +18,16 @@ property.prop([plan], { numRuns: 500 })('every reference is found again as it wa
   );
   expect(spec.functions.size).toBe(relocations.size);
   for (const [name, entries] of contents) expect(spec.maps.get(name)?.contents).toEqual(entries);
+  for (const [name, wanted] of fields) expect(spec.maps.get(name)).toMatchObject(defined(wanted));
+  for (const [name, value] of bytes) {
+    const entry = { kind: 'bytes', key: new Uint8Array(4), value };
+    expect(spec.maps.get(name)).toMatchObject({
+      valueSize: value.length,
+      contents: name === '.bss' ? [] : [entry],
+    });
+  }
+  for (const variable of variables) expect(spec.variables.get(variable.name)).toMatchObject(variable);
+  expect(spec.variables.size).toBe(variables.length);
 });
 
 property.prop([plan], { numRuns: 300 })(
