@@ -1,19 +1,21 @@
 import { unlinkSync } from 'node:fs';
 import { readObject } from '../elf/index.ts';
 import { MapType, type ProgType } from '../isa/kernel-tables.generated.ts';
-import { bind } from '../object/index.ts';
-import type { ObjectSpec, Resolver } from '../object/spec.ts';
+import { bind, withKconfig } from '../object/index.ts';
+import type { KernelFacts, LinkedProgram, ObjectSpec, Resolver } from '../object/spec.ts';
 import type { Fd } from '../syscall/fd.ts';
 import { TsbpfError } from '../util/errors.ts';
 import { didYouMean } from '../util/suggest.ts';
+import { runningKernel } from './facts.ts';
 import { loadBtf, progBtf } from './load-btf.ts';
 import { type LoadedMap, loadMaps, type MapLoadOptions } from './load-maps.ts';
 import type { BpfMap } from './map.ts';
+import { ModuleTypes } from './module-btf.ts';
 import { isProgramSlot, type LoadPlan, type PlannedProgram, planLoad } from './plan.ts';
 import { checkEndian, checkPlan } from './preflight.ts';
 import { Program } from './program.ts';
 import { Variable } from './variable.ts';
-import { VerifierError } from './verifier-error.ts';
+import { explainPoison, VerifierError } from './verifier-error.ts';
 
 /** What a load may change about an object. */
 export interface LoadOptions extends MapLoadOptions {
@@ -26,6 +28,8 @@ export interface LoadOptions extends MapLoadOptions {
   readonly type?: ProgType | string;
   /** In place of the object's licence. */
   readonly license?: string;
+  /** What CO-RE relocations and externs are settled with; left out, the running kernel. */
+  readonly facts?: KernelFacts;
 }
 
 interface Closable {
@@ -59,13 +63,15 @@ function closeAll(owned: Iterable<Closable>): void {
  *
  * @throws {VerifierError} with the last lines that matter and the whole log
  * @throws {SyscallError} with what the errno means for the command
- * @throws {TsbpfError} `GPL_ONLY_HELPER`, `PROG_ARRAY_MIXED`, `PROG_TYPE_MISSING`, `ENDIAN_FOREIGN`, `MAP_INCOMPATIBLE` …
+ * @throws {TsbpfError} `EXTERN_UNRESOLVED`, `CORE_AMBIGUOUS` and others of `link`; `GPL_ONLY_HELPER`, `PROG_ARRAY_MIXED`, `PROG_TYPE_MISSING`, `ENDIAN_FOREIGN`, `MAP_INCOMPATIBLE` …
  */
 export function loadCollection(specOrBytes: ObjectSpec | Uint8Array, options: LoadOptions = {}): Collection {
-  const spec = specOrBytes instanceof Uint8Array ? readObject(specOrBytes) : specOrBytes;
-  checkEndian(spec);
+  const given = specOrBytes instanceof Uint8Array ? readObject(specOrBytes) : specOrBytes;
+  checkEndian(given);
+  const facts = options.facts ?? runningKernel();
+  const spec = withKconfig(given, facts);
   const license = options.license ?? spec.license;
-  const plan = planLoad(spec, options);
+  const plan = planLoad(spec, options, facts);
   checkPlan(spec, plan, license);
   return new Load(spec, options, license, plan).run();
 }
@@ -77,6 +83,7 @@ class Load {
   readonly #license: string;
   readonly #plan: LoadPlan;
   readonly #owned: Closable[] = [];
+  readonly #modules: ModuleTypes = new ModuleTypes((fd) => this.#own(fd));
   readonly #pinned: string[] = [];
 
   constructor(spec: ObjectSpec, options: LoadOptions, license: string, plan: LoadPlan) {
@@ -95,6 +102,7 @@ class Load {
       this.#fillSlots(loadedMaps, programs);
       this.#pinByName(loadedMaps);
       btf?.close();
+      this.#modules.close();
       const maps = new Map([...loadedMaps].map(([name, { map }]) => [name, map]));
       return new Collection(this.#spec, maps, programs);
     } catch (error) {
@@ -132,12 +140,14 @@ class Load {
     btf: Fd | undefined,
   ): Program {
     const { name, section, linked, kind } = planned;
+    const code = bind(linked, this.#resolver(maps, linked));
     const load = (withBtf: Fd | undefined): Program =>
       Program.load({
         name,
         section,
         type: kind.progType,
-        code: bind(linked, this.#resolver(maps)),
+        code,
+        fdArray: this.#modules.fdArray,
         license: this.#license,
         expectedAttachType: kind.expectedAttachType,
         flags: kind.flags,
@@ -146,7 +156,8 @@ class Load {
       });
     try {
       return load(btf);
-    } catch (error) {
+    } catch (refusal) {
+      const error = explainPoison(refusal, linked);
       // Rejected before its first instruction: the types may be at fault, not the program.
       const early = error instanceof VerifierError && error.excerpt.insn === undefined;
       if (!early || btf === undefined) throw error;
@@ -158,13 +169,12 @@ class Load {
     }
   }
 
-  #resolver(maps: ReadonlyMap<string, LoadedMap>): Resolver {
+  #resolver(maps: ReadonlyMap<string, LoadedMap>, linked: LinkedProgram): Resolver {
     const fdOf = (name: string): number => maps.get(name)!.map.fd.number;
     return {
       map: fdOf,
       mapValue: fdOf,
-      // A weak symbol that nobody defines is 0; link has refused the others.
-      extern: (name) => (this.#spec.externs.get(name)?.weak ? { src: 0, imm64: 0n } : undefined),
+      extern: this.#modules.extern(linked),
     };
   }
 

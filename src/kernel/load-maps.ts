@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { MapType } from '../isa/kernel-tables.generated.ts';
 import type { MapSpec, ObjectSpec, VariableSpec } from '../object/spec.ts';
@@ -61,12 +61,13 @@ export function loadMaps(
   expectKnown('map', Object.keys(options.mapOptions ?? {}), spec.maps, 'MAP_UNKNOWN');
   expectKnown('variable', Object.keys(options.variables ?? {}), spec.variables, 'VARIABLE_UNKNOWN');
   const loaded = new Map<string, LoadedMap>();
-  for (const mapSpec of spec.maps.values()) {
+  const wanted = [...spec.maps.values()].filter(({ autocreate }) => autocreate !== false);
+  for (const mapSpec of wanted) {
     const entry = loadMap(mapSpec, options, btf, own);
     loaded.set(mapSpec.name, entry);
     refuseVariablesOfGiven(spec, mapSpec, entry, options);
   }
-  for (const mapSpec of spec.maps.values()) fillMap(spec, mapSpec, loaded, options);
+  for (const mapSpec of wanted) fillMap(spec, mapSpec, loaded, options);
   return loaded;
 }
 
@@ -102,6 +103,7 @@ function loadMap(spec: MapSpec, options: MapLoadOptions, btf: Fd | undefined, ow
 }
 
 function createMap(spec: MapSpec, maxEntries: number, btf: Fd | undefined): BpfMap {
+  refuseUnsupported(spec);
   const { name, type, keySize, valueSize, flags, extra, numaNode, key, value, inner } = spec;
   const innerMap = inner && createMap(inner, inner.maxEntries, undefined);
   try {
@@ -123,8 +125,47 @@ function createMap(spec: MapSpec, maxEntries: number, btf: Fd | undefined): BpfM
   }
 }
 
+/** What an object can say and this loader cannot do, said instead of an EINVAL. */
+function refuseUnsupported({ name, type, structOps, contents }: MapSpec): void {
+  if (structOps) {
+    throw new TsbpfError(
+      'STRUCT_OPS_UNSUPPORTED',
+      `'${name}' is a struct of functions for the kernel (${structOps.struct}), which cannot be loaded yet`,
+      { hint: 'leave it out: loadCollection(pruneSpec(spec, { programs: […] }))' },
+    );
+  }
+  const [data] = contents;
+  if (type === MapType.ARENA && data?.kind === 'bytes' && data.value.some((byte) => byte !== 0)) {
+    throw new TsbpfError(
+      'ARENA_DATA_UNSUPPORTED',
+      `variables in the arena '${name}' have initial values, which cannot be placed there yet`,
+      { hint: 'set them from a program, or leave them zero' },
+    );
+  }
+}
+
+/** PIN_GLOBAL_NS of iproute2, where nothing else is said. */
+const GLOBAL_PINS = '/sys/fs/bpf/tc/globals';
+
+function globalPins({ name }: MapSpec): string {
+  try {
+    mkdirSync(GLOBAL_PINS, { recursive: true });
+    return GLOBAL_PINS;
+  } catch (cause) {
+    throw new TsbpfError(
+      'PIN_PATH_MISSING',
+      `map '${name}' asks to be pinned in ${GLOBAL_PINS}, which cannot be made`,
+      { cause, hint: 'mount -t bpf bpf /sys/fs/bpf, or give pinPath' },
+    );
+  }
+}
+
 function pinPathOf(spec: MapSpec, options: MapLoadOptions): string | undefined {
-  if (spec.pinning !== 'byName' && spec.pinning !== PIN_BY_NAME) return undefined;
+  if (spec.pinning === 'none') return undefined;
+  if (typeof spec.pinning === 'number' && spec.pinning !== PIN_BY_NAME) return undefined;
+  if (options.pinPath === undefined && spec.pinning === 'globalNs') {
+    return join(globalPins(spec), spec.name);
+  }
   if (options.pinPath !== undefined) return join(options.pinPath, spec.name);
   throw new TsbpfError(
     'PIN_PATH_MISSING',
@@ -183,7 +224,7 @@ function fillMap(
   if (mapSpec.origin === 'data') fillSection(map, mapSpec, variables);
   else {
     for (const entry of mapSpec.contents) {
-      if (entry.kind === 'bytes') map.set(entry.key, entry.value);
+      if (entry.kind === 'bytes' && map.type !== MapType.ARENA) map.set(entry.key, entry.value);
       else if (entry.kind === 'map') map.set(entry.key, innerOf(loaded, mapSpec, entry.map));
     }
   }

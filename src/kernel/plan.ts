@@ -1,6 +1,13 @@
 import type { ProgType } from '../isa/kernel-tables.generated.ts';
 import { findProgram, link } from '../object/index.ts';
-import type { FunctionSpec, LinkedProgram, MapEntry, ObjectSpec, ProgramKind } from '../object/spec.ts';
+import type {
+  FunctionSpec,
+  KernelFacts,
+  LinkedProgram,
+  MapEntry,
+  ObjectSpec,
+  ProgramKind,
+} from '../object/spec.ts';
 import { TsbpfError } from '../util/errors.ts';
 import { programKindOf } from './names.ts';
 
@@ -29,7 +36,7 @@ export interface PlanOptions {
  *
  * @throws {TsbpfError} `PROG_TYPE_MISSING`, and what finding and linking throw
  */
-export function planLoad(spec: ObjectSpec, options: PlanOptions): LoadPlan {
+export function planLoad(spec: ObjectSpec, options: PlanOptions, facts: KernelFacts): LoadPlan {
   const override = options.type === undefined ? undefined : programKindOf(options.type);
   const waiting: FunctionSpec[] = options.programs
     ? options.programs.map((name) => findProgram(spec, name))
@@ -37,15 +44,20 @@ export function planLoad(spec: ObjectSpec, options: PlanOptions): LoadPlan {
   const plan = new Map<string, PlannedProgram>();
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
     if (plan.has(next.name)) continue;
-    const planned = planOne(spec, next, override);
+    const planned = planOne(spec, next, override, facts);
     plan.set(next.name, planned);
     for (const map of planned.maps) waiting.push(...slotPrograms(spec, map));
   }
   return plan;
 }
 
-function planOne(spec: ObjectSpec, fn: FunctionSpec, override: ProgramKind | undefined): PlannedProgram {
-  const linked = link(spec, fn.name);
+function planOne(
+  spec: ObjectSpec,
+  fn: FunctionSpec,
+  override: ProgramKind | undefined,
+  facts: KernelFacts,
+): PlannedProgram {
+  const linked = link(spec, fn.name, facts);
   const maps = new Set(
     linked.relocations.flatMap((relocation) =>
       relocation.kind === 'map' || relocation.kind === 'mapValue' ? [relocation.map] : [],

@@ -2,7 +2,7 @@ import { endianness } from 'node:os';
 import { HELPERS } from '../isa/helpers.generated.ts';
 import { MapType } from '../isa/kernel-tables.generated.ts';
 import { isGplCompatible } from '../object/license.ts';
-import type { LinkedProgram, ObjectSpec } from '../object/spec.ts';
+import type { ExternSpec, LinkedProgram, ObjectSpec } from '../object/spec.ts';
 import { TsbpfError } from '../util/errors.ts';
 import { progTypeName } from './names.ts';
 import { isProgramSlot, type LoadPlan, type PlannedProgram } from './plan.ts';
@@ -68,15 +68,27 @@ function checkGplOnly(linked: LinkedProgram, license: string): void {
 
 function checkExterns(spec: ObjectSpec, linked: LinkedProgram): void {
   for (const relocation of linked.relocations) {
-    if (relocation.kind !== 'extern') continue;
-    const kind = spec.externs.get(relocation.name)?.kind ?? 'unknown';
-    throw new TsbpfError(
-      'EXTERN_UNRESOLVED',
-      `${functionAt(linked, relocation.slot)} needs '${relocation.name}', which the object does not define (${kind})`,
-      { hint: 'link the object that defines it, or define it; kernel symbols are not resolved yet' },
-    );
+    if (relocation.kind !== 'extern' || relocation.module) continue;
+    const { name, slot } = relocation;
+    const user = functionAt(linked, slot);
+    const kind = spec.externs.get(name)?.kind ?? 'unknown';
+    throw new TsbpfError('EXTERN_UNRESOLVED', `${user} needs '${name}', ${whyOpen[kind]}`, {
+      hint:
+        kind === 'ksym' || kind === 'kfunc'
+          ? "give the kernel's types and symbols in the facts of the load"
+          : 'link the object that defines it, or define it',
+    });
   }
 }
+
+const whyOpen: Record<ExternSpec['kind'], string> = {
+  kfunc: "and the kernel's types, among which it would be, are not known",
+  ksym: "and the kernel's symbols, among which it would be, are not known",
+  kconfig: 'a value of the configuration whose type is not known',
+  map: 'a map that the object does not define',
+  function: 'a function that the object does not define',
+  unknown: 'which the object does not define (unknown)',
+};
 
 /** Callers and callees of a prog array must be of one kind, or the kernel answers EINVAL without a word. */
 function checkProgArray(spec: ObjectSpec, map: string, plan: LoadPlan): void {

@@ -30,6 +30,8 @@ export interface ProgramOptions {
   /** `prog_flags`. */
   readonly flags?: number;
   readonly btf?: ProgBtfParams | undefined;
+  /** Descriptors of kernel modules' types, 4 bytes each, that calls of their functions refer to by place. */
+  readonly fdArray?: Uint8Array | undefined;
   /** Maps that must stay open for it to work as meant: the prog arrays that it calls through. */
   readonly maps?: readonly BpfMap[];
 }
@@ -126,6 +128,7 @@ export class Program {
       flags,
       expectedAttachType,
       btf: options.btf,
+      fdArray: options.fdArray,
     };
     return new Program(loadProgramFd(params, traits, maps), traits, options.section ?? '', maps, false);
   }

@@ -32,6 +32,12 @@ export class Variable {
     return decodeValue(viewOf(this.#section().subarray(offset, offset + size)), size);
   }
 
+  /** Its bytes, whatever its size. */
+  getBytes(): Uint8Array {
+    const { offset, size } = this.#spec;
+    return this.#section().slice(offset, offset + size);
+  }
+
   /** @throws {TsbpfError} `VARIABLE_CONSTANT`, `VALUE_SIZE` @throws {OutOfRangeError} */
   set(value: MapValue): void {
     if (this.constant) {

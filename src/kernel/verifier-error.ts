@@ -1,3 +1,4 @@
+import type { LinkedProgram } from '../object/spec.ts';
 import { errnoName } from '../syscall/errno.ts';
 import { TsbpfError } from '../util/errors.ts';
 
@@ -58,9 +59,10 @@ export class VerifierError extends TsbpfError {
   readonly truncated: boolean;
   readonly excerpt: LogExcerpt;
 
-  constructor(program: string, errno: number, log: string, truncated: boolean) {
+  /** @param reason what is known of it beyond the log, in place of the verifier's own last words */
+  constructor(program: string, errno: number, log: string, truncated: boolean, reason?: string) {
     const excerpt = excerptLog(log);
-    super('VERIFIER_REJECTED', describe(program, errno, excerpt));
+    super('VERIFIER_REJECTED', describe(program, errno, excerpt, reason));
     this.program = program;
     this.errno = errno;
     this.errnoName = errnoName(errno);
@@ -75,8 +77,21 @@ export class VerifierError extends TsbpfError {
   }
 }
 
-function describe(program: string, errno: number, excerpt: LogExcerpt): string {
-  const verdict = excerpt.messages.at(-1) ?? 'no reason given';
+/**
+ * A refusal of an instruction that was made unusable, said in the words of what is missing: the
+ * verifier knows only that it calls `unknown#195896080`.
+ */
+export function explainPoison(error: unknown, { poisoned }: LinkedProgram): unknown {
+  if (!(error instanceof VerifierError) || poisoned.length === 0) return error;
+  const { slot, messages } = error.excerpt;
+  const names = (helper: number): boolean => messages.some((message) => message.includes(`#${helper}`));
+  const reached = poisoned.find((insn) => insn.slot === slot && names(insn.helper));
+  if (!reached) return error;
+  return new VerifierError(error.program, error.errno, error.log, error.truncated, reached.reason);
+}
+
+function describe(program: string, errno: number, excerpt: LogExcerpt, reason: string | undefined): string {
+  const verdict = reason ?? excerpt.messages.at(-1) ?? 'no reason given';
   const lines = [`the verifier rejected program '${program}': ${verdict} (${errnoName(errno)})`];
   if (excerpt.source !== undefined) lines.push(`  source: ${excerpt.source}`);
   if (excerpt.insn !== undefined) lines.push(`  at slot ${excerpt.slot}: ${excerpt.insn}`);

@@ -130,3 +130,19 @@ export const linkInfoLayout: Struct<{ type: U32; id: U32; prog_id: U32; padding:
   // The union holds u64s, so it begins at 16.
   { type: u32, id: u32, prog_id: u32, padding: u32 },
 );
+
+export const btfInfoLayout: Struct<{
+  btf: U64;
+  btf_size: U32;
+  id: U32;
+  name: U64;
+  name_len: U32;
+  kernel_btf: U32;
+}> = struct('bpf_btf_info', {
+  btf: u64,
+  btf_size: u32,
+  id: u32,
+  name: u64,
+  name_len: u32,
+  kernel_btf: u32,
+});

@@ -1,7 +1,7 @@
-import { toHex } from '../util/bytes.ts';
+import { decodeCString, toHex } from '../util/bytes.ts';
 import { checkedBpf, pointer } from './bpf.ts';
 import { infoAttr } from './bpf-attr.ts';
-import { linkInfoLayout, mapInfoLayout, progInfoLayout } from './bpf-info-layout.ts';
+import { btfInfoLayout, linkInfoLayout, mapInfoLayout, progInfoLayout } from './bpf-info-layout.ts';
 
 function infoBytes(fd: number, info: Uint8Array, held: readonly Uint8Array[], what: string): void {
   const attr = infoAttr.encode({ bpf_fd: fd, info_len: info.length, info: pointer(info) });
@@ -102,4 +102,15 @@ export function linkInfo(fd: number): { type: number; id: number; progId: number
   infoBytes(fd, bytes, [], 'the link');
   const info = linkInfoLayout.decode(bytes);
   return { type: info.type, id: info.id, progId: info.prog_id };
+}
+
+/** MODULE_NAME_LEN is less (Linux, `include/linux/moduleparam.h`). */
+const MAX_BTF_NAME = 64;
+
+/** Whose types a BTF has: those of the kernel (`vmlinux`) or of a module; an object's have no name. @throws {SyscallError} */
+export function btfInfo(fd: number): { readonly name: string; readonly ofKernel: boolean } {
+  const name = new Uint8Array(MAX_BTF_NAME);
+  const bytes = btfInfoLayout.encode({ name: pointer(name), name_len: name.length });
+  infoBytes(fd, bytes, [name], 'the BTF');
+  return { name: decodeCString(name), ofKernel: btfInfoLayout.decode(bytes).kernel_btf !== 0 };
 }

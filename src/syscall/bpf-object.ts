@@ -32,10 +32,12 @@ export function objGet(path: string): number {
 }
 
 export type IdKind = 'PROG' | 'MAP' | 'LINK';
-const ID_NOUNS: Record<IdKind, string> = { PROG: 'program', MAP: 'map', LINK: 'link' };
+/** Types are things of the kernel as well, with ids of their own. */
+type AnyIdKind = IdKind | 'BTF';
+const ID_NOUNS: Record<AnyIdKind, string> = { PROG: 'program', MAP: 'map', LINK: 'link', BTF: 'BTF' };
 
 /** The id after `id`, or undefined after the last. @throws {SyscallError} EPERM without CAP_SYS_ADMIN */
-export function nextId(kind: IdKind, id: number): number | undefined {
+export function nextId(kind: AnyIdKind, id: number): number | undefined {
   const attr = idAttr.encode({ id });
   const command: BpfCommandName = `${kind}_GET_NEXT_ID`;
   const result = bpf(command, { attr, held: [] });
@@ -45,14 +47,14 @@ export function nextId(kind: IdKind, id: number): number | undefined {
 }
 
 /** Every id of a kind, ascending. */
-export function allIds(kind: IdKind): number[] {
+export function allIds(kind: AnyIdKind): number[] {
   const ids: number[] = [];
   for (let id = nextId(kind, 0); id !== undefined; id = nextId(kind, id)) ids.push(id);
   return ids;
 }
 
 /** A descriptor for an id. @throws {SyscallError} ENOENT, EPERM */
-export function fdById(kind: IdKind, id: number): number {
+export function fdById(kind: AnyIdKind, id: number): number {
   const attr = idAttr.encode({ id: checkRange('id', id, 0, U32_MAX) });
   return checkedBpf(`${kind}_GET_FD_BY_ID`, { attr, held: [] }, `open ${ID_NOUNS[kind]} ${id}`, { id });
 }

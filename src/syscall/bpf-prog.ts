@@ -23,6 +23,8 @@ export interface ProgLoadParams {
   readonly expectedAttachType?: number;
   readonly kernelVersion?: number;
   readonly btf?: ProgBtfParams | undefined;
+  /** Descriptors that instructions refer to by their place in it. */
+  readonly fdArray?: Uint8Array | undefined;
   readonly log?: { readonly level: number; readonly buffer: Uint8Array } | undefined;
 }
 
@@ -52,9 +54,10 @@ export function tryProgLoad(params: ProgLoadParams): ProgLoadResult {
     prog_flags: params.flags ?? 0,
     prog_name: params.name,
     expected_attach_type: params.expectedAttachType ?? 0,
+    fd_array: pointer(params.fdArray),
     ...(btf && progBtfMembers(btf)),
   });
-  const held = present(params.code, license, log?.buffer, btf?.funcInfo, btf?.lineInfo);
+  const held = present(params.code, license, log?.buffer, params.fdArray, btf?.funcInfo, btf?.lineInfo);
   let result = bpf('PROG_LOAD', { attr, held });
   for (let attempt = 1; result === -Errno.EAGAIN && attempt < PROG_LOAD_ATTEMPTS; attempt++) {
     result = bpf('PROG_LOAD', { attr, held });

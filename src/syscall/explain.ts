@@ -38,9 +38,11 @@ export type BpfCommandName =
   | 'PROG_GET_NEXT_ID'
   | 'MAP_GET_NEXT_ID'
   | 'LINK_GET_NEXT_ID'
+  | 'BTF_GET_NEXT_ID'
   | 'PROG_GET_FD_BY_ID'
   | 'MAP_GET_FD_BY_ID'
   | 'LINK_GET_FD_BY_ID'
+  | 'BTF_GET_FD_BY_ID'
   | 'BTF_LOAD';
 
 function has(types: readonly number[], type: number | undefined): boolean {
@@ -108,9 +110,11 @@ export function requiredCapabilities(
     case 'PROG_GET_NEXT_ID':
     case 'MAP_GET_NEXT_ID':
     case 'LINK_GET_NEXT_ID':
+    case 'BTF_GET_NEXT_ID':
     case 'PROG_GET_FD_BY_ID':
     case 'MAP_GET_FD_BY_ID':
     case 'LINK_GET_FD_BY_ID':
+    case 'BTF_GET_FD_BY_ID':
       return ['CAP_SYS_ADMIN'];
     case 'MAP_LOOKUP_ELEM':
     case 'MAP_UPDATE_ELEM':
@@ -254,6 +258,7 @@ const MEANINGS: Partial<Record<BpfCommandName, Readonly<Record<number, Explain>>
   PROG_GET_FD_BY_ID: { [Errno.ENOENT]: noSuchId },
   MAP_GET_FD_BY_ID: { [Errno.ENOENT]: noSuchId },
   LINK_GET_FD_BY_ID: { [Errno.ENOENT]: noSuchId },
+  BTF_GET_FD_BY_ID: { [Errno.ENOENT]: noSuchId },
 };
 
 /** Commands whose EPERM is about the object, not about the process. */

@@ -136,4 +136,20 @@ describeKernel('pins', () => {
     rmdirSync(join(bpffs, 'mine'));
     expect(existsSync(join(bpffs, 'mine'))).toBe(false);
   });
+
+  test("in iproute2's name spaces are made in the directory of the load", () => {
+    const load = (pinning: 'globalNs' | 'objectNs', options: { pinPath?: string }) =>
+      loadCollection(
+        objectSpec({ functions: [], maps: [mapSpec('shared', MapType.HASH, { maxEntries: 8, pinning })] }),
+        options,
+      );
+    for (const pinning of ['globalNs', 'objectNs'] as const) {
+      load(pinning, { pinPath: bpffs }).close();
+      expect(existsSync(join(bpffs, 'shared'))).toBe(true);
+      unlinkSync(join(bpffs, 'shared'));
+    }
+    expect(words(errorOf(() => load('objectNs', {})))).toMatchInlineSnapshot(
+      `"map 'shared' asks to be pinned by its name, but not where [give pinPath, for example '/sys/fs/bpf']"`,
+    );
+  });
 });
