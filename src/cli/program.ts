@@ -32,6 +32,7 @@ export async function main(args: readonly string[], version: string): Promise<Ex
     .exitOverride()
     .addHelpText('after', HELP);
   addFileCommands(program, run);
+  addObjectCommands(program, run);
   addKernelCommands(program, run);
   addXdpCommands(program, run);
   try {
@@ -89,10 +90,86 @@ function addFileCommands(program: Command, run: Run): void {
   program
     .command('inspect')
     .summary('show what an object holds')
-    .description('Shows programs, maps, variables, tail-call slots, sections and symbols.')
+    .description('Shows programs with their tags, maps, tail calls, variables, externs and sections.')
     .argument('<file>')
+    .option('--all', 'the headers, symbols and relocations too')
     .addOption(jsonOption())
     .action(run(async () => (await import('./commands/inspect.ts')).inspect));
+}
+
+function addObjectCommands(program: Command, run: Run): void {
+  program
+    .command('readelf')
+    .summary('show the sections, symbols and relocations of an object')
+    .description('Prints what llvm-readelf -W prints; all of it unless parts are chosen.')
+    .argument('<file>')
+    .option('-a, --all', 'everything (the default)')
+    .option('-h, --file-header', 'the file header')
+    .option('-S, --sections', 'the section headers')
+    .option('-r, --relocs', 'the relocations')
+    .option('-s, --symbols', 'the symbols')
+    .helpOption('--help', 'display help for command')
+    .action(run(async () => (await import('./commands/objects.ts')).readelf));
+  program
+    .command('link')
+    .summary('join objects into one')
+    .description('Links objects statically: what one declares extern, another defines.')
+    .argument('<files...>', 'objects or assembly texts')
+    .requiredOption('-o, --output <file>', 'the object to write')
+    .addOption(jsonOption())
+    .action(run(async () => (await import('./commands/objects.ts')).link));
+  program
+    .command('strip')
+    .summary('leave debug information out of an object')
+    .description('Drops DWARF and what only it needs; BTF stays.')
+    .argument('<file>')
+    .option('-o, --output <file>', 'where to write (default: the file itself)')
+    .addOption(jsonOption())
+    .action(run(async () => (await import('./commands/objects.ts')).strip));
+  program
+    .command('gen')
+    .summary('make a TypeScript module of a C file or an object')
+    .description(
+      'Compiles SOURCE with clang (or takes an object) and writes a module that holds the object, loads it, and has its programs, maps and variables with their types. What follows -- goes to the compiler.',
+    )
+    .usage('[options] [name] <source> [-- cflags...]')
+    .argument('<name-or-source>')
+    .argument('[rest...]')
+    .option('--cc <compiler>', 'default: BPF_CLANG, or clang')
+    .option('--cflags <flags>', 'default: BPF_CFLAGS')
+    .option('--target <targets>', 'bpfel, bpfeb or both with a comma', 'bpfel,bpfeb')
+    .option(
+      '--type <name>',
+      'a C type to declare besides those of maps and variables (may be repeated)',
+      collected,
+    )
+    .option('--exact-names', 'keep the C names of types')
+    .option('--output-dir <dir>', 'where to write', '.')
+    .addOption(jsonOption())
+    .action(run(async () => (await import('./commands/gen.ts')).gen));
+  addBtfCommands(program, run);
+}
+
+function addBtfCommands(program: Command, run: Run): void {
+  const btf = program.command('btf').description('Show and trim BPF type information');
+  btf
+    .command('dump')
+    .summary('print types')
+    .argument('<file>', 'an object, or bare BTF such as /sys/kernel/btf/vmlinux')
+    .addOption(new Option('--format <format>', 'how').choices(['c', 'ts', 'json', 'raw']).default('raw'))
+    .option('--root <name>', 'only this type and what it needs, in c and ts (may be repeated)', collected)
+    .action(run(async () => (await import('./commands/btf.ts')).dump));
+  btf
+    .command('min')
+    .summary('cut out of a kernel’s BTF what objects need')
+    .description(
+      'Writes the BTF that the CO-RE relocations of the objects ask for, for kernels that have none.',
+    )
+    .argument('<objects...>')
+    .requiredOption('-o, --output <file>', 'the BTF to write')
+    .option('--from <file>', 'the kernel’s BTF', '/sys/kernel/btf/vmlinux')
+    .addOption(jsonOption())
+    .action(run(async () => (await import('./commands/btf.ts')).minimal));
 }
 
 function addKernelCommands(program: Command, run: Run): void {

@@ -148,11 +148,24 @@ describe('tsbpf inspect', () => {
         handle_udp         xdp/udp         xdp (attach xdp)  10     .rodata+21 .bss+8
         packet_classifier  xdp_classifier  xdp (attach xdp)  38     .bss+0 packet_processing_progs
 
+      tags
+        program            since 6.18        before
+        handle_icmp        eccc61f3346493e6  12759e9672ec9467
+        handle_tcp         4506ba253f1dddea  ee2f311ab87c726c
+        handle_udp         dd1bbf10bccc22e4  8e17135585cd2ed4
+        packet_classifier  a175eb62b64420b5  80eeae9c5772ae04
+
       maps
         name                     type        key  value  entries  flags  slots
         packet_processing_progs  prog_array  4    4      3        0x0    0=handle_icmp 1=handle_tcp 2=handle_udp
         .rodata                  array       4    31     1        0x80
         .bss                     array       4    32     1        0x0
+
+      tail calls
+        from               slot  through                  index  to
+        packet_classifier  35    packet_processing_progs  0      handle_icmp
+        packet_classifier  35    packet_processing_progs  1      handle_tcp
+        packet_classifier  35    packet_processing_progs  2      handle_udp
 
       variables
         name                 map      offset  size
@@ -192,8 +205,10 @@ describe('tsbpf inspect', () => {
       'maps',
       'variables',
       'externs',
+      'btf',
       'sections',
       'symbols',
+      'relocations',
     ]);
     expect(data.maps[0]).toMatchObject({
       name: 'root_array',
