@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { CoreRelocator, CoreTarget, parseBtf } from '../src/btf/index.ts';
 import { readObject } from '../src/elf/index.ts';
 import { link, withKconfig } from '../src/object/index.ts';
+import { mapFile } from '../src/syscall/index.ts';
 import { hasLibbpf, timeLoadNs } from '../test/oracle/libbpf.ts';
 
 const VMLINUX = '/sys/kernel/btf/vmlinux';
@@ -28,7 +29,7 @@ export function benchCore(): void {
   const spec = readObject(new Uint8Array(readFileSync(OBJECT)));
   const names = [...spec.functions.keys()];
   const load = timesMs(ROUNDS, () => {
-    const facts = { btf: parseBtf(readFileSync(VMLINUX), VMLINUX) };
+    const facts = { btf: parseBtf(mapFile(VMLINUX) ?? readFileSync(VMLINUX), VMLINUX) };
     const settled = withKconfig(spec, facts);
     for (const name of names) link(settled, name, facts);
   });

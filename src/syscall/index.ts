@@ -22,6 +22,7 @@ export {
   requiredCapabilities,
 } from './explain.ts';
 export { Fd, type OpenDescriptor, openDescriptors, trackDescriptors } from './fd.ts';
+export { mapFile } from './mapped-file.ts';
 export { enterNewMountNamespace, enterNewNetworkNamespace, mountBpffs, unmount } from './namespace.ts';
 export { type Native, setNative } from './native.ts';
 export { NetlinkError } from './netlink-socket.ts';

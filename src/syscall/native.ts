@@ -18,6 +18,8 @@ export interface Native {
    * buffer until the call is over.
    */
   address(bytes: Uint8Array): number;
+  /** Memory that is not of JavaScript's, as bytes; no copy. It must stay mapped while the bytes are used. */
+  view(address: number, length: number): Uint8Array;
 }
 
 let current: Native | undefined;
@@ -58,6 +60,7 @@ function loadKoffi(): Native {
       return errno === 0 ? Number(result) : -errno;
     },
     address: (bytes) => Number(koffi.address(bytes)),
+    view: (address, length) => new Uint8Array(koffi.view(BigInt(address), length)),
   };
 }
 
@@ -134,6 +137,13 @@ function checkArgument(name: SyscallName, value: number): void {
 /** The address of `bytes`, or 0 for an empty or absent buffer, which is how the kernel writes none. */
 export function addressOf(bytes: Uint8Array | undefined): number {
   return bytes === undefined || bytes.length === 0 ? 0 : native().address(bytes);
+}
+
+/** Mapped memory as bytes. @throws {OutOfRangeError} */
+export function viewMemory(address: number, length: number): Uint8Array {
+  checkArgument('mmap', address);
+  checkArgument('mmap', length);
+  return native().view(address, length);
 }
 
 export const INT_MAX: number = 2 ** 31 - 1;

@@ -3,6 +3,7 @@ import { TsbpfError } from '../util/errors.ts';
 /** System call numbers of x86-64 (Linux, `arch/x86/entry/syscalls/syscall_64.tbl`). */
 const X64 = {
   close: 3,
+  mmap: 9,
   ioctl: 16,
   socket: 41,
   sendto: 44,
@@ -24,6 +25,7 @@ export type SyscallName = keyof typeof X64;
 /** The generic table that arm64 uses (Linux, `include/uapi/asm-generic/unistd.h`). */
 const ARM64: Record<SyscallName, number> = {
   close: 57,
+  mmap: 222,
   ioctl: 29,
   socket: 198,
   sendto: 206,

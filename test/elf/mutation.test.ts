@@ -1,17 +1,12 @@
 import { fc, test as property } from '@fast-check/vitest';
 import { expect, test } from 'vitest';
 import { parseElf, readObject, writeElf } from '../../src/elf/index.ts';
-import { bind, extInfo, kernelBtf, link, type RelocatableObject } from '../../src/object/index.ts';
-import { FormatError, TsbpfError } from '../../src/util/index.ts';
+import type { RelocatableObject } from '../../src/object/index.ts';
+import { FormatError } from '../../src/util/index.ts';
 import { fixture, goodFixtures, special, specialFixtures } from '../object/fixtures.ts';
+import { type Mutation, mutate, readAll } from './mutations.ts';
 
 const originals = [...goodFixtures.map(fixture), ...specialFixtures.map(special)];
-
-type Mutation =
-  | { readonly kind: 'flip'; readonly at: number; readonly bit: number }
-  | { readonly kind: 'word'; readonly at: number; readonly value: number }
-  | { readonly kind: 'cut'; readonly at: number }
-  | { readonly kind: 'splice'; readonly from: number; readonly at: number; readonly length: number };
 
 const place = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const mutation: fc.Arbitrary<Mutation> = fc.oneof(
@@ -35,42 +30,6 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
     }),
   },
 );
-
-function mutate(original: Uint8Array, mutations: readonly Mutation[]): Uint8Array {
-  let bytes = original.slice();
-  for (const each of mutations) {
-    const at = Math.floor(each.at * bytes.length);
-    if (bytes.length < 4) break;
-    if (each.kind === 'flip') bytes[at]! ^= 1 << each.bit;
-    else if (each.kind === 'word')
-      new DataView(bytes.buffer).setUint32(Math.min(at, bytes.length - 4) & ~3, each.value, true);
-    else if (each.kind === 'cut') bytes = bytes.slice(0, at);
-    else
-      bytes.copyWithin(
-        at,
-        Math.floor(each.from * bytes.length),
-        Math.floor(each.from * bytes.length) + each.length,
-      );
-  }
-  return bytes;
-}
-
-/** Reads all that a file says; anything but a {@link TsbpfError} comes through. */
-function readAll(bytes: Uint8Array): 'read' | 'refused' {
-  try {
-    const spec = readObject(bytes);
-    kernelBtf(spec);
-    for (const name of spec.functions.keys()) {
-      const linked = link(spec, name);
-      extInfo(linked);
-      bind(linked, { map: () => 3, mapValue: () => 4, extern: () => ({ src: 3, imm64: -1n }) });
-    }
-    return 'read';
-  } catch (error) {
-    if (error instanceof TsbpfError) return 'refused';
-    throw error;
-  }
-}
 
 const outcomes = new Set<string>();
 

@@ -28,6 +28,10 @@ export class FakeNative implements Native {
     return 0x1000 * (index + 1);
   }
 
+  view(address: number, length: number): Uint8Array {
+    return this.at(address).subarray(0, length);
+  }
+
   syscall(number: number, ...args: number[]): number {
     const call = { number, args };
     this.calls.push(call);
