@@ -108,6 +108,7 @@ function addObjectCommands(program: Command, run: Run): void {
     .option('-S, --sections', 'the section headers')
     .option('-r, --relocs', 'the relocations')
     .option('-s, --symbols', 'the symbols')
+    .addOption(jsonOption())
     .helpOption('--help', 'display help for command')
     .action(run(async () => (await import('./commands/objects.ts')).readelf));
   program
@@ -158,6 +159,7 @@ function addBtfCommands(program: Command, run: Run): void {
     .argument('<file>', 'an object, or bare BTF such as /sys/kernel/btf/vmlinux')
     .addOption(new Option('--format <format>', 'how').choices(['c', 'ts', 'json', 'raw']).default('raw'))
     .option('--root <name>', 'only this type and what it needs, in c and ts (may be repeated)', collected)
+    .addOption(jsonOption())
     .action(run(async () => (await import('./commands/btf.ts')).dump));
   btf
     .command('min')

@@ -46,6 +46,13 @@ describe('tsbpf readelf', () => {
     );
   });
 
+  test('--json holds the same as data', () => {
+    const { stdout } = run('readelf', '--json', bpf('jump_table.o'));
+    const data = JSON.parse(stdout) as { version: number; sections: { name: string }[] };
+    expect(data.version).toBe(1);
+    expect(data.sections.map(({ name }) => name)).toContain('classifier/0');
+  });
+
   test('takes a text too', () => {
     expect(run('readelf', '-S', bpf('drop_world.s')).stdout).toBe(
       text('drop_world.s.o', { parts: ['sections'] }),
@@ -91,6 +98,12 @@ describe('tsbpf btf', () => {
       }
       "
     `);
+  });
+
+  test('dump --json is versioned', () => {
+    const { stdout } = run('btf', 'dump', '--json', bpf('protocol_dispatch.o'));
+    const data = JSON.parse(stdout) as { version: number; types: unknown[] };
+    expect([data.version, data.types.length]).toEqual([1, 40]);
   });
 
   test('dump suggests a name', () => {

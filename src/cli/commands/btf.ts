@@ -29,9 +29,14 @@ function readBtf(file: string): Btf {
 /** `tsbpf btf dump FILE --format c` */
 export async function dump(
   file: string,
-  options: { readonly format: BtfFormat; readonly root?: readonly string[] },
+  options: CommonOptions & { readonly format: BtfFormat; readonly root?: readonly string[] },
 ): Promise<undefined> {
   const btf = readBtf(file);
+  if (options.json) {
+    // As text: 64-bit values of enums are written in full, which a JavaScript number would cut.
+    print(`{"version":1,${btfToJson(btf).slice(1)}`);
+    return undefined;
+  }
   const roots = options.root?.map((name) => idOf(btf, name));
   const printers: Record<BtfFormat, () => string> = {
     c: () => btfToC(btf, roots ? { roots } : {}),

@@ -33,7 +33,7 @@ export async function strip(
   if (options.json && output !== '-') printJson({ output, size: bytes.length });
 }
 
-export interface ReadelfOptions {
+export interface ReadelfOptions extends CommonOptions {
   readonly fileHeader?: boolean;
   readonly sections?: boolean;
   readonly relocs?: boolean;
@@ -42,6 +42,11 @@ export interface ReadelfOptions {
 
 /** `tsbpf readelf -a a.o` */
 export async function readelf(file: string, options: ReadelfOptions): Promise<undefined> {
+  if (options.json) {
+    const { endian, sections, symbols, relocations } = await readRelocatable(file);
+    printJson({ file, endian, sections, symbols, relocations });
+    return undefined;
+  }
   const given = readInput(file);
   const bytes = isElf(given) ? given : writeElf(await readRelocatable(file));
   const chosen: readonly (readonly [boolean | undefined, ReadelfPart])[] = [
