@@ -14,6 +14,8 @@ export default defineConfig({
           exclude: ['test/kernel/**'],
           // Nothing here keeps state between files, and loading the parser generator once per file is what takes time.
           isolate: false,
+          // Against hanging; a shared machine can be ten times as slow as it was.
+          testTimeout: 120_000,
           sequence: { groupOrder: 0 },
         },
       },
@@ -25,7 +27,7 @@ export default defineConfig({
           pool: 'forks',
           // One file at a time: they count descriptors, programs and maps of the whole machine.
           maxWorkers: 1,
-          testTimeout: 30_000,
+          testTimeout: 120_000,
           sequence: { groupOrder: 1 },
         },
       },
