@@ -146,6 +146,8 @@ function readPart<T>(
   return new LazyRecords(runs, recordSize, read);
 }
 
+const NONE: readonly never[] = Object.freeze([]);
+
 class LazyRecords<T> implements ExtRecords<T> {
   readonly #runs: ReadonlyMap<string, readonly Run[]>;
   readonly #recordSize: number;
@@ -165,7 +167,9 @@ class LazyRecords<T> implements ExtRecords<T> {
   of(section: string): readonly T[] {
     let records = this.#known.get(section);
     if (!records) {
-      records = this.#decode(this.#runs.get(section) ?? []);
+      const runs = this.#runs.get(section);
+      if (!runs) return NONE;
+      records = this.#decode(runs);
       this.#known.set(section, records);
     }
     return records;

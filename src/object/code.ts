@@ -2,7 +2,8 @@ import { SLOT_SIZE } from '../isa/codec.ts';
 import { viewOf } from '../util/bytes.ts';
 import { type Context, firstFrom } from './context.ts';
 import type { FunctionCut, FunctionTable } from './functions.ts';
-import { getSrc, setSrc, setWide } from './insn-fields.ts';
+import { hasAbsoluteAddends } from './gnu-addends.ts';
+import { setSrc, setWide } from './insn-fields.ts';
 import type { MapPlaces } from './map-places.ts';
 import { misplacedMapHint } from './misplaced-map.ts';
 import { type ElfSymbol, RelocationType, type SectionRelocation } from './relocatable.ts';
@@ -33,31 +34,46 @@ interface Site {
   readonly absoluteAddends: boolean;
 }
 
-/** Copies a function's code and turns what refers out of it into relocations by name. */
-export function readCode(
+/** Copies the functions' code and turns what refers out of it into relocations by name. */
+export function readCodes(context: Context, functions: FunctionTable, maps: MapPlaces): Code[] {
+  const absoluteAddends = hasAbsoluteAddends(context);
+  // One buffer for all: making one for each cost 1.5 of 41 ns a slot of a whole read.
+  const bytes = new Uint8Array(functions.all.reduce((total, { start, end }) => total + end - start, 0));
+  let at = 0;
+  return functions.all.map((cut) => {
+    const code = bytes.subarray(at, at + cut.end - cut.start);
+    code.set(context.object.sections[cut.section]!.bytes.subarray(cut.start, cut.end));
+    at += code.length;
+    return readCode(context, functions, maps, cut, code, absoluteAddends);
+  });
+}
+
+function readCode(
   context: Context,
   functions: FunctionTable,
   maps: MapPlaces,
   cut: FunctionCut,
+  code: Uint8Array,
   absoluteAddends: boolean,
 ): Code {
-  const { object } = context;
-  // Not slice: that of a Buffer does not copy, and the file would be written to.
-  const code = new Uint8Array(object.sections[cut.section]!.bytes.subarray(cut.start, cut.end));
-  const little = object.endian === 'little';
+  const little = context.object.endian === 'little';
   const site: Site = { context, functions, maps, cut, code, view: viewOf(code), little, absoluteAddends };
   const relocations: Relocation[] = [];
   const entries = context.relocationsOf(cut.section);
   let next = firstFrom(entries, cut.start);
   // In bytes of the function; kept as a number, as nearly no instruction has one.
-  let due = (entries[next]?.offset ?? Number.POSITIVE_INFINITY) - cut.start;
+  const never = code.length + SLOT_SIZE;
+  let due = next < entries.length ? entries[next]!.offset - cut.start : never;
   for (let byteOffset = 0; byteOffset < code.length; ) {
     const opcode = code[byteOffset]!;
     if (due < byteOffset + SLOT_SIZE) {
       const entry = entries[next++]!;
-      due = (entries[next]?.offset ?? Number.POSITIVE_INFINITY) - cut.start;
+      due = next < entries.length ? entries[next]!.offset - cut.start : never;
       if (entry.type !== RelocationType.R_BPF_NONE) relocations.push(relocate(site, entry, byteOffset));
-    } else if (opcode === CALL && getSrc(site.view, byteOffset / SLOT_SIZE, object.endian) === PSEUDO_CALL) {
+    } else if (
+      opcode === CALL &&
+      (little ? code[byteOffset + 1]! >> 4 : code[byteOffset + 1]! & 15) === PSEUDO_CALL
+    ) {
       const relocation = relativeCall(site, byteOffset);
       if (relocation) relocations.push(relocation);
     }

@@ -1,11 +1,10 @@
 import { MapType } from '../isa/kernel-tables.generated.ts';
 import { decodeCString } from '../util/bytes.ts';
-import { type Code, readCode } from './code.ts';
+import { type Code, readCodes } from './code.ts';
 import { type Context, makeContext } from './context.ts';
 import { DebugInfo } from './debug-info.ts';
 import { collectExterns } from './externs.ts';
 import { cutFunctions, type FunctionCut, type FunctionTable } from './functions.ts';
-import { hasAbsoluteAddends } from './gnu-addends.ts';
 import { inheritKinds, slotReader } from './id-sections.ts';
 import { MapPlaces } from './map-places.ts';
 import { type BtfMapDraft, finishBtfMaps, readBtfMaps } from './maps-btf.ts';
@@ -14,7 +13,7 @@ import { finishLegacyMaps, type LegacyMapDraft, readLegacyMaps } from './maps-le
 import { readStructOps } from './maps-struct-ops.ts';
 import type { RelocatableObject } from './relocatable.ts';
 import { programKind, UNKNOWN_KIND } from './section-names.ts';
-import type { FunctionSpec, MapSpec, ObjectSpec, ProgramKind, VariableSpec } from './spec.ts';
+import type { FunctionSpec, LineTable, MapSpec, ObjectSpec, ProgramKind, VariableSpec } from './spec.ts';
 
 export interface CollectOptions {
   /** What messages call the object. */
@@ -55,7 +54,9 @@ export function collect(object: RelocatableObject, options: CollectOptions = {})
 }
 
 function sectionsOf({ roles }: Context, wanted: Context['roles'][number]): number[] {
-  return [...roles.keys()].filter((section) => roles[section] === wanted);
+  const out: number[] = [];
+  for (let section = 0; section < roles.length; section++) if (roles[section] === wanted) out.push(section);
+  return out;
 }
 
 function readMapSections(
@@ -75,30 +76,46 @@ function collectFunctions(
   legacyMaps: readonly MapSpec[],
 ): FunctionSpec[] {
   const debug = new DebugInfo(context);
-  const absoluteAddends = hasAbsoluteAddends(context);
-  const codes = functions.all.map((cut) => readCode(context, functions, places, cut, absoluteAddends));
+  const codes = readCodes(context, functions, places);
   const kinds = programKinds(context, functions, codes, legacyMaps);
   return functions.all.map((cut, index) => {
     const { code, relocations } = codes[index]!;
     const section = context.object.sections[cut.section]!.name;
-    const lines = debug.lines(section, cut);
-    return Object.freeze({
+    const spec = {
       name: cut.name,
       section,
       sectionOffset: cut.start,
       linkage: cut.linkage,
-      ...(cut.hidden ? { hidden: true } : {}),
       code,
       relocations,
       coreRelocations: debug.coreRelocations(section, cut),
-      get lines() {
-        return lines();
-      },
+      lines: NO_LINES,
       type: debug.type(section, cut),
       program: kinds[index],
-    });
+    };
+    linesOf.set(spec, debug.lines(section, cut));
+    Object.defineProperty(spec, 'lines', LINES);
+    return Object.freeze(cut.hidden ? Object.defineProperty(spec, 'hidden', HIDDEN) : spec);
   });
 }
+
+const NO_LINES: LineTable = Object.freeze([]);
+
+/** How the lines of a function are made, which few readers want. */
+const linesOf: WeakMap<object, () => LineTable> = new WeakMap();
+
+/**
+ * One getter for all functions: a getter in the literal is a new one for each, and the engine then
+ * keeps a hidden class for each.
+ */
+const LINES: PropertyDescriptor & ThisType<object> = {
+  get() {
+    return linesOf.get(this)!();
+  },
+  enumerable: true,
+};
+
+const HIDDEN: PropertyDescriptor = { value: true, enumerable: true };
 
 /** For each function what the title of its section says, or undefined for a subprogram. */
 function programKinds(

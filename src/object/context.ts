@@ -73,9 +73,14 @@ function roleOf({ name, type, flags, size }: Section): SectionRole {
 
 function sortSymbols({ sections, symbols }: RelocatableObject): number[][] {
   const out: number[][] = sections.map(() => []);
-  for (const [index, { section }] of symbols.entries())
+  for (let index = 0; index < symbols.length; index++) {
+    const { section } = symbols[index]!;
     if (typeof section === 'number') out[section]!.push(index);
-  for (const list of out) list.sort((a, b) => symbols[a]!.value - symbols[b]!.value);
+  }
+  // Most sections have a symbol or two, in order.
+  for (const list of out)
+    if (list.some((index, place) => place > 0 && symbols[list[place - 1]!]!.value > symbols[index]!.value))
+      list.sort((a, b) => symbols[a]!.value - symbols[b]!.value);
   return out;
 }
 

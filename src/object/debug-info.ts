@@ -26,8 +26,8 @@ export class DebugInfo {
   /** A function's FUNC: by place, or by name where there is no `.BTF.ext`. */
   type(section: string, cut: FunctionCut): number | undefined {
     const { ext, btf } = this.#context;
-    const records: readonly FuncInfoRecord[] = this.#within(ext?.functions, section, cut);
-    const [first] = records;
+    const records: readonly FuncInfoRecord[] = this.#ofSection(ext?.functions, section, cut);
+    const first = records[lowerBound(records, cut.start)];
     if (first?.byteOffset === cut.start && btf?.btf.kindOf(first.type) === 'func') return first.type;
     return btf?.func(cut.name);
   }
@@ -87,17 +87,28 @@ export class DebugInfo {
     );
   }
 
-  #within<T extends Placed>(
+  /** All records of a function's section. */
+  #ofSection<T extends Placed>(
     records: ExtRecords<T> | undefined,
     name: string,
     cut: FunctionCut,
   ): readonly T[] {
     if (!records || this.#sectionOf.get(name) !== cut.section) return NONE;
-    const sorted = this.#inOrder(records.of(name));
+    return this.#inOrder(records.of(name));
+  }
+
+  #within<T extends Placed>(
+    records: ExtRecords<T> | undefined,
+    name: string,
+    cut: FunctionCut,
+  ): readonly T[] {
+    const sorted = this.#ofSection(records, name, cut);
+    if (sorted.length === 0) return NONE;
     return sorted.slice(lowerBound(sorted, cut.start), lowerBound(sorted, cut.end));
   }
 
   #inOrder<T extends Placed>(records: readonly T[]): readonly T[] {
+    if (records.length < 2) return records;
     const known = this.#sorted.get(records) as readonly T[] | undefined;
     if (known) return known;
     const inOrder = records.every(

@@ -19,21 +19,30 @@ export interface FunctionCut {
 /** All functions of an object, found by name and by place. */
 export class FunctionTable {
   readonly all: readonly FunctionCut[];
-  readonly #bySection: ReadonlyMap<number, ReadonlyMap<number, FunctionCut>>;
+  /** Sorted by start. Not a Map for each section, of which most hold one function. */
+  readonly #bySection: (FunctionCut[] | undefined)[] = [];
 
   constructor(all: readonly FunctionCut[]) {
     this.all = all;
-    const bySection = new Map<number, Map<number, FunctionCut>>();
     for (const cut of all) {
-      const starts = bySection.get(cut.section) ?? new Map<number, FunctionCut>();
-      bySection.set(cut.section, starts.set(cut.start, cut));
+      const cuts = this.#bySection[cut.section];
+      if (cuts) cuts.push(cut);
+      else this.#bySection[cut.section] = [cut];
     }
-    this.#bySection = bySection;
   }
 
   /** The function that starts at a byte offset of a section. */
   startingAt(section: number, byteOffset: number): FunctionCut | undefined {
-    return this.#bySection.get(section)?.get(byteOffset);
+    const cuts = this.#bySection[section] ?? [];
+    let low = 0;
+    let high = cuts.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (cuts[middle]!.start < byteOffset) low = middle + 1;
+      else high = middle;
+    }
+    const found = cuts[low];
+    return found?.start === byteOffset ? found : undefined;
   }
 }
 

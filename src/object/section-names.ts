@@ -150,9 +150,9 @@ export function programKind(title: string): ProgramKind | undefined {
   const autoload = !title.startsWith('?');
   const name = autoload ? title : title.slice(1);
   for (let end = Math.min(name.length, LONGEST_NAME); end > 0; end--) {
+    if (end < name.length && !SEPARATOR.test(name[end]!)) continue;
     const row = byName.get(name.slice(0, end));
-    if (!row || (end < name.length && !SEPARATOR.test(name[end]!))) continue;
-    return Object.freeze({ ...kindOf(row), attachTo: targetOf(name.slice(end)), autoload });
+    if (row) return Object.freeze(kindOf(row, targetOf(name.slice(end)), autoload));
   }
   return undefined;
 }
@@ -162,9 +162,9 @@ function targetOf(rest: string): string | undefined {
   return target === '' ? undefined : target;
 }
 
-function kindOf(row: SectionRow): ProgramKind {
+function kindOf(row: SectionRow, attachTo?: string, autoload = true): ProgramKind {
   const { progType, attachType, flags } = row;
-  return { progType, expectedAttachType: attachType, flags, attachTo: undefined, autoload: true };
+  return { progType, expectedAttachType: attachType, flags, attachTo, autoload };
 }
 
 /** The kind of a program whose section says nothing. */

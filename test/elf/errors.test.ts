@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseElf, readObject, writeElf } from '../../src/elf/index.ts';
+import { SectionType } from '../../src/object/relocatable.ts';
 import { FormatError, TsbpfError } from '../../src/util/index.ts';
 import { fixture } from '../object/fixtures.ts';
 
@@ -78,6 +79,31 @@ describe('a file that is no BPF object is refused with words', () => {
     expect(parse(patched(name, tableOffset + 3 * 64, 0xffff, 4))).toMatchInlineSnapshot(
       `"ELF_BAD_STRING elf/sections/3/sh_name: no text ends with NUL at offset 65535 of the 117 bytes of names"`,
     );
+  });
+
+  test('a relocation of what is not there, wherever in memory the file lies', () => {
+    const table = Array.from(
+      { length: view.getUint16(60, true) },
+      (_, index) => tableOffset + index * 64,
+    ).find((at) => view.getUint32(at + 4, true) === SectionType.REL)!;
+    const entry = Number(view.getBigUint64(table + 24, true));
+    const refusals = [
+      patched(name, entry, 200, 8),
+      patched(name, entry, 2n ** 32n, 8),
+      patched(name, entry + 12, 999, 4),
+    ].map((bytes) => {
+      const shifted = new Uint8Array(bytes.length + 1).subarray(1);
+      shifted.set(bytes);
+      expect(parse(shifted)).toBe(parse(bytes));
+      return parse(bytes);
+    });
+    expect(refusals).toMatchInlineSnapshot(`
+      [
+        "ELF_BAD_RELOCATION elf/sections/4/entries/0/r_offset: 200 lies outside the 200 bytes of xdp",
+        "ELF_BAD_RELOCATION elf/sections/4/entries/0/r_offset: 4294967296 lies outside the 200 bytes of xdp",
+        "ELF_BAD_RELOCATION elf/sections/4/entries/0/r_info: names symbol 999, but there are 7",
+      ]
+    `);
   });
 
   test('the name of the file leads the path where it is given', () => {
