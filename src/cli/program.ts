@@ -86,7 +86,7 @@ function addFileCommands(program: Command, run: Run): void {
     .option('--no-relocations', 'leave the relocations out')
     .addOption(endianOption())
     .addOption(jsonOption())
-    .action(run(async () => (await import('./commands/disasm.ts')).disasm));
+    .action(run(async () => (await import('./commands/on-files.ts')).disasm));
   program
     .command('inspect')
     .summary('show what an object holds')
@@ -94,7 +94,7 @@ function addFileCommands(program: Command, run: Run): void {
     .argument('<file>')
     .option('--all', 'the headers, symbols and relocations too')
     .addOption(jsonOption())
-    .action(run(async () => (await import('./commands/inspect.ts')).inspect));
+    .action(run(async () => (await import('./commands/on-files.ts')).inspect));
 }
 
 function addObjectCommands(program: Command, run: Run): void {
@@ -110,7 +110,7 @@ function addObjectCommands(program: Command, run: Run): void {
     .option('-s, --symbols', 'the symbols')
     .addOption(jsonOption())
     .helpOption('--help', 'display help for command')
-    .action(run(async () => (await import('./commands/objects.ts')).readelf));
+    .action(run(async () => (await import('./commands/on-files.ts')).readelf));
   program
     .command('link')
     .summary('join objects into one')
@@ -118,7 +118,7 @@ function addObjectCommands(program: Command, run: Run): void {
     .argument('<files...>', 'objects or assembly texts')
     .requiredOption('-o, --output <file>', 'the object to write')
     .addOption(jsonOption())
-    .action(run(async () => (await import('./commands/objects.ts')).link));
+    .action(run(async () => (await import('./commands/on-files.ts')).link));
   program
     .command('strip')
     .summary('leave debug information out of an object')
@@ -126,7 +126,7 @@ function addObjectCommands(program: Command, run: Run): void {
     .argument('<file>')
     .option('-o, --output <file>', 'where to write (default: the file itself)')
     .addOption(jsonOption())
-    .action(run(async () => (await import('./commands/objects.ts')).strip));
+    .action(run(async () => (await import('./commands/on-files.ts')).strip));
   program
     .command('gen')
     .summary('make a TypeScript module of a C file or an object')
@@ -147,7 +147,7 @@ function addObjectCommands(program: Command, run: Run): void {
     .option('--exact-names', 'keep the C names of types')
     .option('--output-dir <dir>', 'where to write', '.')
     .addOption(jsonOption())
-    .action(run(async () => (await import('./commands/gen.ts')).gen));
+    .action(run(async () => (await import('./commands/on-files.ts')).gen));
   addBtfCommands(program, run);
 }
 
@@ -160,7 +160,7 @@ function addBtfCommands(program: Command, run: Run): void {
     .addOption(new Option('--format <format>', 'how').choices(['c', 'ts', 'json', 'raw']).default('raw'))
     .option('--root <name>', 'only this type and what it needs, in c and ts (may be repeated)', collected)
     .addOption(jsonOption())
-    .action(run(async () => (await import('./commands/btf.ts')).dump));
+    .action(run(async () => (await import('./commands/on-files.ts')).btf.dump));
   btf
     .command('min')
     .summary('cut out of a kernel’s BTF what objects need')
@@ -171,7 +171,7 @@ function addBtfCommands(program: Command, run: Run): void {
     .requiredOption('-o, --output <file>', 'the BTF to write')
     .option('--from <file>', 'the kernel’s BTF', '/sys/kernel/btf/vmlinux')
     .addOption(jsonOption())
-    .action(run(async () => (await import('./commands/btf.ts')).minimal));
+    .action(run(async () => (await import('./commands/on-files.ts')).btf.minimal));
 }
 
 function addKernelCommands(program: Command, run: Run): void {
@@ -191,7 +191,7 @@ function addKernelCommands(program: Command, run: Run): void {
     .addOption(typeOption())
     .addOption(licenseOption())
     .addOption(jsonOption())
-    .action(run(async () => (await import('./commands/load.ts')).load));
+    .action(run(async () => (await import('./commands/on-kernel.ts')).load));
   program
     .command('run')
     .summary('run a program once on a packet')
@@ -207,7 +207,7 @@ function addKernelCommands(program: Command, run: Run): void {
     .addOption(typeOption())
     .addOption(licenseOption())
     .addOption(jsonOption())
-    .action(run(async () => (await import('./commands/run.ts')).run));
+    .action(run(async () => (await import('./commands/on-kernel.ts')).run));
 }
 
 function addXdpCommands(program: Command, run: Run): void {
@@ -229,18 +229,18 @@ function addXdpCommands(program: Command, run: Run): void {
     .option('--foreground', 'stay, and detach on Ctrl-C')
     .addOption(licenseOption())
     .addOption(jsonOption())
-    .action(run(async () => (await import('./commands/xdp.ts')).attach));
+    .action(run(async () => (await import('./commands/on-kernel.ts')).xdp.attach));
   xdp
     .command('show')
     .summary('show what is attached')
     .argument('[interface]', 'default: all that have a program')
     .addOption(jsonOption())
-    .action(run(async () => (await import('./commands/xdp.ts')).show));
+    .action(run(async () => (await import('./commands/on-kernel.ts')).xdp.show));
   xdp
     .command('detach')
     .summary('detach whatever is attached')
     .argument('<interface>')
     .addOption(modeOption())
     .addOption(jsonOption())
-    .action(run(async () => (await import('./commands/xdp.ts')).detach));
+    .action(run(async () => (await import('./commands/on-kernel.ts')).xdp.detach));
 }

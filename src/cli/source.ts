@@ -1,4 +1,6 @@
-import type { ObjectSpec, RelocatableObject } from '../object/index.ts';
+import { assembleLazily } from '../asm/assemble-lazily.ts';
+import { parseElf } from '../elf/index.ts';
+import { collect, type ObjectSpec, type RelocatableObject } from '../object/index.ts';
 import { DiagnosticsError } from '../util/diagnostic.ts';
 import { renderDiagnostics } from '../util/render.ts';
 import { paint, readInput, tell } from './io.ts';
@@ -14,10 +16,8 @@ export function isElf(bytes: Uint8Array): boolean {
 export async function readRelocatable(file: string): Promise<RelocatableObject> {
   const bytes = readInput(file);
   if (isElf(bytes)) {
-    const { parseElf } = await import('../elf/index.ts');
     return parseElf(bytes);
   }
-  const { assembleLazily } = await import('../asm/assemble-lazily.ts');
   const text = new TextDecoder().decode(bytes);
   const { object, diagnostics } = await assembleLazily({ name: file === '-' ? '<stdin>' : file, text });
   if (!object) throw new DiagnosticsError(diagnostics);
@@ -28,6 +28,5 @@ export async function readRelocatable(file: string): Promise<RelocatableObject> 
 /** The spec of an object file or an assembly text. */
 export async function readSpec(file: string): Promise<ObjectSpec> {
   const relocatable = await readRelocatable(file);
-  const { collect } = await import('../object/index.ts');
   return collect(relocatable);
 }

@@ -1,0 +1,4 @@
+// The commands that ask the kernel, in one module as those on files are.
+export { load } from './load.ts';
+export { run } from './run.ts';
+export * as xdp from './xdp.ts';
