@@ -26,8 +26,11 @@ export function benchStartup(): void {
   try {
     const empty = join(dir, 'empty.js');
     const source = join(dir, 'prog.s');
+    const unusual = join(dir, 'unusual.s');
     writeFileSync(empty, '');
     writeFileSync(source, program(50));
+    // One line that is not plain, and the grammar is loaded and built.
+    writeFileSync(unusual, program(49).replace('exit\n', 'r2 = xchg_64(r10 - 8, r2)\nexit\n'));
     const node = { name: 'node, empty file', argv: [process.execPath, empty] as const };
     const version = timeProcesses([
       node,
@@ -59,10 +62,15 @@ export function benchStartup(): void {
         name: 'tsbpf asm, 50 lines',
         argv: [process.execPath, CLI, 'asm', source, '-o', join(dir, 'ours.o')],
       },
+      {
+        name: 'tsbpf asm, one line unusual',
+        argv: [process.execPath, CLI, 'asm', unusual, '-o', join(dir, 'ours.o')],
+      },
       ...peers,
     ]);
     printTimings('Assembling 50 lines, whole process', asm, [
       `tsbpf asm takes ${(asm[1]!.medianMs - asm[0]!.medianMs).toFixed(1)} ms over an empty node (limit 60)`,
+      `with the grammar ${(asm[2]!.medianMs - asm[0]!.medianMs).toFixed(1)} ms over an empty node`,
       ...(peers.length === 0 ? ['llvm-mc-19 is not installed'] : []),
     ]);
   } finally {
