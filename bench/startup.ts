@@ -30,7 +30,7 @@ export function benchStartup(): void {
     writeFileSync(empty, '');
     writeFileSync(source, program(50));
     // One line that is not plain, and the grammar is loaded and built.
-    writeFileSync(unusual, program(49).replace('exit\n', 'r2 = xchg_64(r10 - 8, r2)\nexit\n'));
+    writeFileSync(unusual, program(49).replace('exit\n', 'r2 = load_acquire((u64 *)(r10 - 8))\nexit\n'));
     const node = { name: 'node, empty file', argv: [process.execPath, empty] as const };
     const version = timeProcesses([
       node,

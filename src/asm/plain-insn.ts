@@ -1,6 +1,7 @@
 import { findInsn, type InsnDef } from '../isa/insn-table.ts';
 import type { Expr, InsnStatement, Reg } from './ast.ts';
 import { rowOf } from './insn-forms.ts';
+import { takeAtomic } from './plain-atomic.ts';
 import { takeExpression, takeRegister } from './plain-expression.ts';
 import type { Scanner } from './scanner.ts';
 
@@ -113,7 +114,16 @@ function takeAssignment(scanner: Scanner, start: number, dst: Reg): InsnStatemen
   if (src) return moveOf(start, dst, src);
   const swap = match(scanner, Swap);
   if (swap) return takeSwap(scanner, start, dst, swap[0]);
+  if (scanner.code === 0x28) return takeSignExtension(scanner, start, dst);
+  const { at } = scanner;
+  const atomic = takeAtomic(scanner, start, dst);
+  // What began as one and did not end so is nothing else either.
+  if (atomic || scanner.at !== at) return atomic;
   if (scanner.code === 0x2d && isRegisterNext(scanner)) return takeNegation(scanner, start, dst);
+  return takeConstant(scanner, start, dst);
+}
+
+function takeConstant(scanner: Scanner, start: number, dst: Reg): InsnStatement | undefined {
   const imm = takeExpression(scanner);
   if (!imm) return undefined;
   const { at } = scanner;
@@ -125,6 +135,18 @@ function takeAssignment(scanner: Scanner, start: number, dst: Reg): InsnStatemen
 function moveOf(start: number, dst: Reg, src: Reg): InsnStatement | undefined {
   if (dst.width !== src.width) return undefined;
   return insn(ALU_X.get(`${dst.width} `), start, src.end, { dst: dst.number, src: src.number });
+}
+
+const Cast = /\([ \t]*s(8|16|32)[ \t]*\)/y;
+
+/** `r1 = (s8)r2`, or a constant in parentheses. */
+function takeSignExtension(scanner: Scanner, start: number, dst: Reg): InsnStatement | undefined {
+  const bits = match(scanner, Cast)?.[1];
+  if (bits === undefined) return takeConstant(scanner, start, dst);
+  const src = takeRegister(scanner);
+  if (src?.width !== dst.width) return undefined;
+  const def = findInsn(`movsx${bits}${dst.width === 32 ? '_32' : ''}`);
+  return insn(def, start, src.end, { dst: dst.number, src: src.number });
 }
 
 /** `r1 = be16 r1`; the row does not say the register that is read, so both must be one. */

@@ -124,6 +124,18 @@ const FRAGMENTS = [
   ],
 ];
 const WHOLE_LINES = [
+  'r2 = xchg_64(r1 + 8, r2)',
+  'w2 = xchg32_32(r1 - 8, w2)',
+  'r0 = cmpxchg_64(r1 + 8, r0, r2)',
+  'w0 = cmpxchg32_32(r1, w0, w2)',
+  'r2 = atomic_fetch_add((u64 *)(r1 + 8), r2)',
+  'w2 = atomic_fetch_xor((u32 *)(r1 + 0), w2)',
+  'r1 = atomic64_xchg((u64 *)(r2 + 0), r1)',
+  'r1 = (s8)r2',
+  'w1 = (s16)w2',
+  'w1 = (s32)w2',
+  'r1 = (1 + 2)',
+  'r1 = (u8)r2',
   'r1 = (1 << 4) | 3',
   'r1 = -(2 * 3) - ~1',
   'r1 = bswap32 r1',
@@ -206,10 +218,10 @@ describe('the plain reader and the grammar', () => {
   });
 
   test('plain lines are taken, and others left at their places', () => {
-    const text = 'r0 = 1\nr2 = xchg_64(r1 + 0, r2)\nexit\n';
+    const text = 'r0 = 1\nr2 = load_acquire((u32 *)(r1 + 0))\nexit\n';
     const { statements, rest } = readPlainLines(text);
     expect(statements.map(({ start, end }) => text.slice(start, end))).toEqual(['r0 = 1', 'exit']);
-    expect(rest).toBe('      \nr2 = xchg_64(r1 + 0, r2)\n    \n');
+    expect(rest).toBe('      \nr2 = load_acquire((u32 *)(r1 + 0))\n    \n');
   });
 
   test('a comment over several lines leaves all to the grammar', () => {
