@@ -7,25 +7,17 @@ const Atomic =
   /atomic(?:64)?_(?:fetch_(add|and|or|xor)|(xchg|cmpxchg))[ \t]*\([ \t]*\([ \t]*u(32|64)[ \t]*\*[ \t]*\)[ \t]*\([ \t]*/y;
 const Exchange = /(xchg|cmpxchg)(?:_(64)|(32)_32)[ \t]*\([ \t]*/y;
 
-function match(scanner: Scanner, pattern: RegExp): RegExpExecArray | undefined {
-  pattern.lastIndex = scanner.at;
-  const found = pattern.exec(scanner.text);
-  if (!found || scanner.at + found[0].length > scanner.end) return undefined;
-  scanner.at += found[0].length;
-  return found;
-}
-
 /**
  * `atomic_fetch_add((u64 *)(r1 + 8), r2)`, `xchg_64(r1 + 8, r2)`, `cmpxchg_64(r1 + 8, r0, r2)` and
  * their like, behind `dst =`; undefined for what is left to the grammar.
  */
 export function takeAtomic(scanner: Scanner, start: number, dst: Reg): InsnStatement | undefined {
-  const atomic = match(scanner, Atomic);
+  const atomic = scanner.takeMatch(Atomic);
   if (atomic) {
     const [, fetched, exchange, bits] = atomic;
     return takeOperands(scanner, start, dst, exchange ?? `atomic_fetch_${fetched}`, bits!, true);
   }
-  const exchange = match(scanner, Exchange);
+  const exchange = scanner.takeMatch(Exchange);
   return exchange && takeOperands(scanner, start, dst, exchange[1]!, (exchange[2] ?? exchange[3])!, false);
 }
 

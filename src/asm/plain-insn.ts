@@ -51,15 +51,6 @@ const Compare = /[=!]=|s?[<>]=?|&/y;
 const Swap = /(?:le|be|bswap)(?:16|32|64)(?![\w.$])/y;
 const MemorySize = /\*[ \t]*\([ \t]*([us](?:8|16|32|64))[ \t]*\*[ \t]*\)[ \t]*\([ \t]*/y;
 
-function match(scanner: Scanner, pattern: RegExp): RegExpExecArray | undefined {
-  pattern.lastIndex = scanner.at;
-  const found = pattern.exec(scanner.text);
-  if (!found || scanner.at + found[0].length > scanner.end) return undefined;
-  scanner.at += found[0].length;
-  scanner.skipSpaces();
-  return found;
-}
-
 /** The end of what was taken last: spaces behind it do not count. */
 function insn(
   def: InsnDef | undefined,
@@ -106,13 +97,13 @@ function takeTarget(scanner: Scanner, start: number, word: string, def: InsnDef)
 }
 
 function takeAssignment(scanner: Scanner, start: number, dst: Reg): InsnStatement | undefined {
-  const compound = match(scanner, CompoundAssign);
+  const compound = scanner.takeMatch(CompoundAssign);
   if (compound) return takeAlu(scanner, start, dst, compound[0].slice(0, -1));
   if (scanner.codeAt(1) === 0x3d || !scanner.takeSign(0x3d)) return undefined;
   if (scanner.code === 0x2a) return takeLoad(scanner, start, dst);
   const src = takeRegister(scanner);
   if (src) return moveOf(start, dst, src);
-  const swap = match(scanner, Swap);
+  const swap = scanner.takeMatch(Swap);
   if (swap) return takeSwap(scanner, start, dst, swap[0]);
   if (scanner.code === 0x28) return takeSignExtension(scanner, start, dst);
   const { at } = scanner;
@@ -141,7 +132,7 @@ const Cast = /\([ \t]*s(8|16|32)[ \t]*\)/y;
 
 /** `r1 = (s8)r2`, or a constant in parentheses. */
 function takeSignExtension(scanner: Scanner, start: number, dst: Reg): InsnStatement | undefined {
-  const bits = match(scanner, Cast)?.[1];
+  const bits = scanner.takeMatch(Cast)?.[1];
   if (bits === undefined) return takeConstant(scanner, start, dst);
   const src = takeRegister(scanner);
   if (src?.width !== dst.width) return undefined;
@@ -189,7 +180,7 @@ interface Address {
 
 /** `*(u32 *)(r1 + 4)` */
 function takeAddress(scanner: Scanner): Address | undefined {
-  const size = match(scanner, MemorySize)?.[1];
+  const size = scanner.takeMatch(MemorySize)?.[1];
   const base = size === undefined ? undefined : takeRegister(scanner);
   if (size === undefined || base?.width !== 64) return undefined;
   const { code } = scanner;
@@ -224,7 +215,7 @@ function takeStore(scanner: Scanner, start: number): InsnStatement | undefined {
 function takeLock(scanner: Scanner, start: number): InsnStatement | undefined {
   scanner.takeWord('lock');
   const address = scanner.code === 0x2a ? takeAddress(scanner) : undefined;
-  const op = address && match(scanner, CompoundAssign)?.[0].slice(0, -1);
+  const op = address && scanner.takeMatch(CompoundAssign)?.[0].slice(0, -1);
   const src = op === undefined ? undefined : takeRegister(scanner);
   if (!address || !src || address.size[0] === 's') return undefined;
   const width = Number(address.size.slice(1));
@@ -235,7 +226,7 @@ function takeLock(scanner: Scanner, start: number): InsnStatement | undefined {
 function takeIf(scanner: Scanner, start: number): InsnStatement | undefined {
   scanner.takeWord('if');
   const dst = takeRegister(scanner);
-  const op = dst && match(scanner, Compare)?.[0];
+  const op = dst && scanner.takeMatch(Compare)?.[0];
   if (!dst || op === undefined) return undefined;
   const src = takeRegister(scanner);
   const imm = src ? undefined : takeExpression(scanner);

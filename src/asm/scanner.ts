@@ -44,6 +44,16 @@ export class Scanner {
     return true;
   }
 
+  /** Passes over what a sticky pattern matches here, and the spaces behind it. */
+  takeMatch(pattern: RegExp): RegExpExecArray | undefined {
+    pattern.lastIndex = this.at;
+    const found = pattern.exec(this.text);
+    if (!found || this.at + found[0].length > this.end) return undefined;
+    this.at += found[0].length;
+    this.skipSpaces();
+    return found;
+  }
+
   /** True where nothing but a comment is left of the line. */
   get atEnd(): boolean {
     const { code } = this;

@@ -1,14 +1,11 @@
+import { findEnumName } from '../isa/enum-name.ts';
 import { ProgType, XdpAction } from '../isa/kernel-tables.generated.ts';
 import { TcAction } from '../isa/named-constants.ts';
 
-const nameIn = (
-  table: Readonly<Record<string, number>>,
-  prefix: string,
-  value: number,
-): string | undefined => {
-  const found = Object.entries(table).find(([, known]) => known === value);
-  return found && `${prefix}${found[0]}`;
-};
+function nameIn(table: Readonly<Record<string, number>>, prefix: string, value: number): string | undefined {
+  const name = findEnumName(table, value);
+  return name && prefix + name;
+}
 
 /** What a return value means to the kernel, where its numbers have names: `XDP_PASS`, `TC_ACT_SHOT`. */
 export function returnCodeName(type: ProgType, retval: number): string | undefined {

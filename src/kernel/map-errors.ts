@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { enumName } from '../isa/enum-name.ts';
 import { AttachType, MapFlag, MapType } from '../isa/kernel-tables.generated.ts';
 import { bpfError } from '../syscall/bpf.ts';
 import type { MapCreateParams } from '../syscall/bpf-map.ts';
 import { Errno } from '../syscall/errno.ts';
 import { SyscallError } from '../syscall/error.ts';
-import { constantName } from '../syscall/explain.ts';
 import { mapTypeName, progTypeName } from './names.ts';
 
 /** Types whose keys are the indexes from 0 to maxEntries - 1, all of them always there. */
@@ -96,7 +96,7 @@ export function ownerProgType(mapFd: number): number | undefined {
 }
 
 function attachTypeText(type: number): string {
-  return type === 0 ? '0 (none)' : `${type} (${constantName(AttachType, type)})`;
+  return type === 0 ? '0 (none)' : `${type} (${enumName(AttachType, type)})`;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { enumName } from '../isa/enum-name.ts';
 import { MapType, ProgType } from '../isa/kernel-tables.generated.ts';
 import { Errno } from './errno.ts';
 import { type Capability, missingCapabilities, type Privileges, readPrivileges } from './privileges.ts';
@@ -130,12 +131,6 @@ export function requiredCapabilities(
   }
 }
 
-/** The key of a constant's value: `XDP` for 6 in ProgType. */
-export function constantName(table: Readonly<Record<string, number>>, value: number | undefined): string {
-  const found = Object.entries(table).find(([, number]) => number === value);
-  return found?.[0] ?? `${value}`;
-}
-
 /** EPERM told apart: capability, type refused by this kernel, user namespace, lockdown, or something else. */
 export function explainPermission(
   wanted: readonly Capability[],
@@ -161,7 +156,7 @@ export function explainPermission(
   }
   if (has(OFTEN_REFUSED_PROGS, context.progType) && context.logEmpty !== false) {
     return {
-      explanation: `this kernel refuses programs of type ${constantName(ProgType, context.progType)} before the verifier sees them, although this process has the capabilities`,
+      explanation: `this kernel refuses programs of type ${enumName(ProgType, context.progType)} before the verifier sees them, although this process has the capabilities`,
       hint: 'try a kernel that allows this type; tracepoints, raw tracepoints and uprobes may serve instead',
     };
   }
@@ -229,10 +224,9 @@ const MEANINGS: Partial<Record<BpfCommandName, Readonly<Record<number, Explain>>
     [Errno.ENOSPC]: () => 'the log did not fit its buffer',
   },
   PROG_TEST_RUN: {
-    [Errno.ENOTSUPP]: ({ progType }) =>
-      `programs of type ${constantName(ProgType, progType)} cannot be test-run`,
+    [Errno.ENOTSUPP]: ({ progType }) => `programs of type ${enumName(ProgType, progType)} cannot be test-run`,
     [Errno.EOPNOTSUPP]: ({ progType }) =>
-      `programs of type ${constantName(ProgType, progType)} cannot be test-run`,
+      `programs of type ${enumName(ProgType, progType)} cannot be test-run`,
     [Errno.EINVAL]: ({ dataSize }) =>
       dataSize !== undefined && dataSize < ETHERNET_HEADER_SIZE
         ? `a packet has at least an Ethernet header, ${ETHERNET_HEADER_SIZE} bytes, but ${dataSize} were given`

@@ -1,4 +1,4 @@
-import { alignUp, type Endian, viewOf } from './bytes.ts';
+import { alignUp, decodeCString, type Endian, encodeText, viewOf } from './bytes.ts';
 import { FormatError, OutOfRangeError } from './errors.ts';
 
 /** One member's type in a C layout: its size and alignment in bytes, and how it is read and written. */
@@ -197,12 +197,10 @@ export function charArray(count: number): FieldType<string> {
     align: 1,
     zero: '',
     read(view, offset, little) {
-      const bytes = raw.read(view, offset, little);
-      const end = bytes.indexOf(0);
-      return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+      return decodeCString(raw.read(view, offset, little));
     },
     write(view, offset, value, little, path) {
-      const bytes = new TextEncoder().encode(value);
+      const bytes = encodeText(value);
       if (bytes.length >= count) throw new OutOfRangeError(`${path}.length`, bytes.length, 0, count - 1);
       raw.write(view, offset, bytes, little, path);
     },

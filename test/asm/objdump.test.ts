@@ -100,6 +100,5 @@ if (hasTool('llvm-objdump-19')) {
     120_000,
   );
 } else {
-  console.warn('skipped: llvm-objdump-19 is not installed');
-  test.skip(NAME);
+  test(NAME, ({ skip }) => skip('llvm-objdump-19 is not installed'));
 }
