@@ -1,4 +1,4 @@
-import { assembleLazily } from '../asm/assemble-lazily.ts';
+import { assembleLazily } from '../asm/assemble/assemble-lazily.ts';
 import { parseElf } from '../elf/index.ts';
 import { collect, type ObjectSpec, type RelocatableObject } from '../object/index.ts';
 import { DiagnosticsError } from '../util/diagnostic.ts';

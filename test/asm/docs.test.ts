@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { DIRECTIVES } from '../../src/asm/directives.ts';
+import { DIRECTIVES } from '../../src/asm/assemble/directives.ts';
 import { assemble } from '../../src/asm/index.ts';
 import { renderDiagnostics } from '../../src/util/index.ts';
 

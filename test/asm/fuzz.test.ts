@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fc, test as property } from '@fast-check/vitest';
 import { expect, test } from 'vitest';
-import { AssemblyParser } from '../../src/asm/grammar.ts';
 import { assemble } from '../../src/asm/index.ts';
+import { AssemblyParser } from '../../src/asm/syntax/grammar.ts';
 import { writeElf } from '../../src/elf/index.ts';
 import { renderDiagnostics } from '../../src/util/index.ts';
 

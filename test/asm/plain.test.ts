@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
-import type { Statement } from '../../src/asm/ast.ts';
-import { readWithGrammar } from '../../src/asm/parse-grammar.ts';
-import { readPlainLines } from '../../src/asm/plain.ts';
-import { Problems } from '../../src/asm/problems.ts';
+import type { Statement } from '../../src/asm/syntax/ast.ts';
+import { readWithGrammar } from '../../src/asm/syntax/parse-grammar.ts';
+import { readPlainLines } from '../../src/asm/syntax/plain.ts';
+import { Problems } from '../../src/asm/syntax/problems.ts';
 
 /** The lines that the plain reader took, at their places. */
 function takenBy(text: string, rest: string | undefined): string {

@@ -1,5 +1,5 @@
-import { assembleLazily } from '../../asm/assemble-lazily.ts';
-import { rawCode } from '../../asm/raw-code.ts';
+import { assembleLazily } from '../../asm/assemble/assemble-lazily.ts';
+import { rawCode } from '../../asm/print/raw-code.ts';
 import { writeElf } from '../../elf/write.ts';
 import type { RelocatableObject } from '../../object/relocatable.ts';
 import type { Endian } from '../../util/bytes.ts';

@@ -1,5 +1,5 @@
-import { disassemble } from '../../asm/disassemble.ts';
-import { listInstructions } from '../../asm/list.ts';
+import { disassemble } from '../../asm/print/disassemble.ts';
+import { listInstructions } from '../../asm/print/list.ts';
 import { type RelocatableObject, SectionFlag, SectionType } from '../../object/relocatable.ts';
 import type { Endian } from '../../util/bytes.ts';
 import { type CommonOptions, print, printJson, readInput } from '../io.ts';

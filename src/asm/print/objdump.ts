@@ -1,5 +1,5 @@
-import type { Instruction } from '../isa/codec.ts';
-import { INSN_TABLE, type InsnDef, type InsnKind } from '../isa/insn-table.ts';
+import type { Instruction } from '../../isa/codec.ts';
+import { INSN_TABLE, type InsnDef, type InsnKind } from '../../isa/insn-table.ts';
 import { formatInstruction } from './format.ts';
 
 /** How one slot (or two) appears in llvm-objdump's listing. */

@@ -1,5 +1,5 @@
 import type { CstNode, IToken } from 'chevrotain';
-import { findInsn, type InsnDef } from '../isa/insn-table.ts';
+import { findInsn, type InsnDef } from '../../isa/insn-table.ts';
 import type { Expr, InsnStatement, Range, Reg } from './ast.ts';
 import { childOf, childrenOf, rangeOf, rangeOfToken, tokenOf, tokensOf } from './cst.ts';
 import { expressionOf } from './cst-expression.ts';

@@ -1,4 +1,4 @@
-import { SectionFlag, SectionType } from '../object/relocatable.ts';
+import { SectionFlag, SectionType } from '../../object/relocatable.ts';
 import { Arguments } from './arguments.ts';
 import type { Assembler, DirectiveHandler, DirectiveStatement } from './assembler.ts';
 import { declareEntry, declareMap } from './map-declaration.ts';

@@ -1,5 +1,5 @@
-import type { SymbolBinding, SymbolType, SymbolVisibility } from '../object/relocatable.ts';
-import type { Expr, Range } from './ast.ts';
+import type { SymbolBinding, SymbolType, SymbolVisibility } from '../../object/relocatable.ts';
+import type { Expr, Range } from '../syntax/ast.ts';
 import type { SectionBuilder } from './section-builder.ts';
 
 /** A name of the file: a label, a constant, or something that another file defines. */

@@ -1,4 +1,4 @@
-import { findInsn, type InsnDef } from '../isa/insn-table.ts';
+import { findInsn, type InsnDef } from '../../isa/insn-table.ts';
 import type { Expr, InsnStatement, Reg } from './ast.ts';
 import { rowOf } from './insn-forms.ts';
 import { takeAtomic } from './plain-atomic.ts';

@@ -1,5 +1,5 @@
-import { SectionFlag, SectionType } from '../object/relocatable.ts';
-import type { Expr, InsnStatement, Range } from './ast.ts';
+import { SectionFlag, SectionType } from '../../object/relocatable.ts';
+import type { Expr, InsnStatement, Range } from '../syntax/ast.ts';
 
 /** Something whose bytes depend on names that may be defined later. */
 export type Item =

@@ -1,4 +1,4 @@
-import { INSN_TABLE, type InsnDef, type InsnKind } from '../isa/insn-table.ts';
+import { INSN_TABLE, type InsnDef, type InsnKind } from '../../isa/insn-table.ts';
 
 /** What a line of text tells about its instruction's row; what it leaves out matches anything. */
 export interface InsnForm {

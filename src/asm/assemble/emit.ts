@@ -1,10 +1,10 @@
-import { findInsn, type InsnDef } from '../isa/insn-table.ts';
-import { RelocationType, SectionFlag } from '../object/relocatable.ts';
-import { type Endian, viewOf } from '../util/bytes.ts';
-import type { Expr, InsnStatement } from './ast.ts';
+import { findInsn, type InsnDef } from '../../isa/insn-table.ts';
+import { RelocationType, SectionFlag } from '../../object/relocatable.ts';
+import { type Endian, viewOf } from '../../util/bytes.ts';
+import type { Expr, InsnStatement } from '../syntax/ast.ts';
+import type { Problems } from '../syntax/problems.ts';
 import { helperIds } from './constants.ts';
 import type { Evaluator, Value } from './evaluate.ts';
-import type { Problems } from './problems.ts';
 import type { Item, SectionBuilder } from './section-builder.ts';
 import { type AsmSymbol, isTemporary, type SymbolTable } from './symbols.ts';
 

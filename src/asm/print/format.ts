@@ -1,5 +1,5 @@
-import { type Instruction, wideImmediate } from '../isa/codec.ts';
-import { InsnClass, type InsnKind } from '../isa/insn-table.ts';
+import { type Instruction, wideImmediate } from '../../isa/codec.ts';
+import { InsnClass, type InsnKind } from '../../isa/insn-table.ts';
 
 export interface FormatOptions {
   /** Numbers as llvm-objdump prints them (16, the default) or as clang does (10). */

@@ -1,5 +1,5 @@
-import { BtfBuilder } from '../btf/build.ts';
-import { lowerMaps } from '../object/lower-maps.ts';
+import { BtfBuilder } from '../../btf/build.ts';
+import { lowerMaps } from '../../object/lower-maps.ts';
 import {
   type ElfSymbol,
   type RelocatableObject,
@@ -7,8 +7,8 @@ import {
   SectionFlag,
   type SectionRelocation,
   SectionType,
-} from '../object/relocatable.ts';
-import type { MapSpec } from '../object/spec.ts';
+} from '../../object/relocatable.ts';
+import type { MapSpec } from '../../object/spec.ts';
 import type { Assembler } from './assembler.ts';
 import { Emitter, type PendingRelocation } from './emit.ts';
 import type { SectionBuilder } from './section-builder.ts';

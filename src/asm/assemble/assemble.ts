@@ -1,8 +1,8 @@
-import type { RelocatableObject } from '../object/relocatable.ts';
-import { DiagnosticsError, type SourceText } from '../util/diagnostic.ts';
+import type { RelocatableObject } from '../../object/relocatable.ts';
+import { DiagnosticsError, type SourceText } from '../../util/diagnostic.ts';
+import { parseText } from '../syntax/parse.ts';
+import { readWithGrammar } from '../syntax/parse-grammar.ts';
 import { type AssembleOptions, type AssembleResult, assembleFile, problemsOf } from './assemble-file.ts';
-import { parseText } from './parse.ts';
-import { readWithGrammar } from './parse-grammar.ts';
 
 /**
  * Assembles a text into a relocatable object. All problems of the text are reported in one run.

@@ -1,4 +1,4 @@
-import { didYouMean } from '../util/suggest.ts';
+import { didYouMean } from '../../util/suggest.ts';
 import type { Assembler, DirectiveHandler, DirectiveStatement } from './assembler.ts';
 import { LLVM_DIRECTIVES } from './directives-llvm.ts';
 import { OWN_DIRECTIVES } from './directives-own.ts';

@@ -1,5 +1,5 @@
-import { SectionFlag, SectionType, type SymbolType } from '../object/relocatable.ts';
-import { didYouMean } from '../util/suggest.ts';
+import { SectionFlag, SectionType, type SymbolType } from '../../object/relocatable.ts';
+import { didYouMean } from '../../util/suggest.ts';
 import { Arguments } from './arguments.ts';
 import type { Assembler, DirectiveHandler, DirectiveStatement } from './assembler.ts';
 import type { SectionKind } from './section-builder.ts';

@@ -1,6 +1,6 @@
-import { decodeInsns } from '../isa/codec.ts';
-import { type RelocatableObject, RelocationType } from '../object/relocatable.ts';
-import { toHex } from '../util/bytes.ts';
+import { decodeInsns } from '../../isa/codec.ts';
+import { type RelocatableObject, RelocationType } from '../../object/relocatable.ts';
+import { toHex } from '../../util/bytes.ts';
 import { type CodeSection, codeSections, jumpTarget, placeName, relocationTarget } from './disassemble.ts';
 import { formatInstruction } from './format.ts';
 

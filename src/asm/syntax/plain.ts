@@ -1,4 +1,4 @@
-import { encodeText } from '../util/bytes.ts';
+import { encodeText } from '../../util/bytes.ts';
 import type { Argument, Statement } from './ast.ts';
 import { isPlainName, takeExpression } from './plain-expression.ts';
 import { takeInsn } from './plain-insn.ts';

@@ -1,4 +1,4 @@
-import { decodeInsnAt, type Instruction, SLOT_SIZE } from '../isa/codec.ts';
+import { decodeInsnAt, type Instruction, SLOT_SIZE } from '../../isa/codec.ts';
 import {
   type ElfSymbol,
   type RelocatableObject,
@@ -6,8 +6,8 @@ import {
   type Section,
   SectionFlag,
   type SectionRelocation,
-} from '../object/relocatable.ts';
-import { toHex } from '../util/bytes.ts';
+} from '../../object/relocatable.ts';
+import { toHex } from '../../util/bytes.ts';
 import { objdumpInsn } from './objdump.ts';
 
 export interface DisassembleOptions {

@@ -1,4 +1,4 @@
-import { findInsn, type InsnDef } from '../isa/insn-table.ts';
+import { findInsn, type InsnDef } from '../../isa/insn-table.ts';
 import type { Expr, InsnStatement, Reg } from './ast.ts';
 import { takeExpression, takeRegister } from './plain-expression.ts';
 import type { Scanner } from './scanner.ts';

@@ -1,6 +1,6 @@
-import type { SourceText } from '../util/diagnostic.ts';
+import type { SourceText } from '../../util/diagnostic.ts';
+import { parseTextLazily } from '../syntax/parse.ts';
 import { type AssembleOptions, type AssembleResult, assembleFile, problemsOf } from './assemble-file.ts';
-import { parseTextLazily } from './parse.ts';
 
 /**
  * As `assemble`, but loads the grammar, which takes longer than most texts, only where a line needs
@@ -11,7 +11,7 @@ export async function assembleLazily(
   options: AssembleOptions = {},
 ): Promise<AssembleResult> {
   const problems = problemsOf(source);
-  const grammar = async (): Promise<typeof import('./parse-grammar.ts').readWithGrammar> =>
-    (await import('./parse-grammar.ts')).readWithGrammar;
+  const grammar = async (): Promise<typeof import('../syntax/parse-grammar.ts').readWithGrammar> =>
+    (await import('../syntax/parse-grammar.ts')).readWithGrammar;
   return assembleFile(problems, await parseTextLazily(problems, grammar), options);
 }

@@ -1,6 +1,6 @@
-import { type RelocatableObject, SectionFlag } from '../object/relocatable.ts';
-import { TsbpfError } from '../util/errors.ts';
-import { didYouMean } from '../util/suggest.ts';
+import { type RelocatableObject, SectionFlag } from '../../object/relocatable.ts';
+import { TsbpfError } from '../../util/errors.ts';
+import { didYouMean } from '../../util/suggest.ts';
 
 /**
  * The bare instructions of one section; by default of the only one that has any.

@@ -1,9 +1,9 @@
-import { MapFlag, MapType } from '../isa/kernel-tables.generated.ts';
-import type { MapSpec } from '../object/spec.ts';
-import { didYouMean } from '../util/suggest.ts';
+import { MapFlag, MapType } from '../../isa/kernel-tables.generated.ts';
+import type { MapSpec } from '../../object/spec.ts';
+import { didYouMean } from '../../util/suggest.ts';
+import type { Argument, Expr, Range } from '../syntax/ast.ts';
 import { Arguments } from './arguments.ts';
 import type { Assembler, DirectiveStatement } from './assembler.ts';
-import type { Argument, Expr, Range } from './ast.ts';
 
 /** A `.map` line with the `.entry` lines that follow it. */
 export interface MapDeclaration {

@@ -1,12 +1,12 @@
-import type { RelocatableObject } from '../object/relocatable.ts';
-import type { Endian } from '../util/bytes.ts';
-import type { Diagnostic, SourceText } from '../util/diagnostic.ts';
-import { TsbpfError } from '../util/errors.ts';
+import type { RelocatableObject } from '../../object/relocatable.ts';
+import type { Endian } from '../../util/bytes.ts';
+import type { Diagnostic, SourceText } from '../../util/diagnostic.ts';
+import { TsbpfError } from '../../util/errors.ts';
+import type { ParsedFile } from '../syntax/parse.ts';
+import { Problems } from '../syntax/problems.ts';
 import { Assembler } from './assembler.ts';
 import { DIRECTIVES, unknownDirective } from './directives.ts';
 import { finish } from './finish.ts';
-import type { ParsedFile } from './parse.ts';
-import { Problems } from './problems.ts';
 
 export interface AssembleOptions {
   /** Little by default. */

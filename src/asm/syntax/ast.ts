@@ -1,4 +1,4 @@
-import type { InsnDef } from '../isa/insn-table.ts';
+import type { InsnDef } from '../../isa/insn-table.ts';
 
 /** A range of UTF-16 code units in the source being assembled, `end` exclusive. */
 export interface Range {

@@ -1,9 +1,9 @@
-import type { Endian } from '../util/bytes.ts';
-import type { Argument, Expr, InsnStatement, Range, Statement } from './ast.ts';
+import type { Endian } from '../../util/bytes.ts';
+import type { Argument, Expr, InsnStatement, Range, Statement } from '../syntax/ast.ts';
+import type { ParsedFile } from '../syntax/parse.ts';
+import type { Problems } from '../syntax/problems.ts';
 import { Evaluator } from './evaluate.ts';
 import type { MapDeclaration } from './map-declaration.ts';
-import type { ParsedFile } from './parse.ts';
-import type { Problems } from './problems.ts';
 import { defaultKind, SectionBuilder, type SectionKind } from './section-builder.ts';
 import { type AsmSymbol, type Location, SymbolTable } from './symbols.ts';
 

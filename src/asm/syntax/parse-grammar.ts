@@ -1,5 +1,5 @@
 import { type CstNode, type ILexingError, type IRecognitionException, type IToken, Lexer } from 'chevrotain';
-import { didYouMean } from '../util/suggest.ts';
+import { didYouMean } from '../../util/suggest.ts';
 import type { Argument, Statement } from './ast.ts';
 import { childOf, childrenOf, rangeOf, rangeOfToken, tokenOf } from './cst.ts';
 import { expressionOf, unknownEscape } from './cst-expression.ts';

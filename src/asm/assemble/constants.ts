@@ -1,4 +1,4 @@
-import { HELPERS } from '../isa/helpers.generated.ts';
+import { HELPERS } from '../../isa/helpers.generated.ts';
 import {
   AttachType,
   MapFlag,
@@ -7,8 +7,8 @@ import {
   SkAction,
   UpdateFlag,
   XdpAction,
-} from '../isa/kernel-tables.generated.ts';
-import { HelperFlag, TcAction } from '../isa/named-constants.ts';
+} from '../../isa/kernel-tables.generated.ts';
+import { HelperFlag, TcAction } from '../../isa/named-constants.ts';
 
 function* prefixed(prefix: string, table: Readonly<Record<string, number>>): Generator<[string, bigint]> {
   for (const [name, value] of Object.entries(table)) yield [prefix + name, BigInt(value)];

@@ -1,5 +1,5 @@
+import type { Argument, Expr } from '../syntax/ast.ts';
 import { type Assembler, type DirectiveStatement, describe } from './assembler.ts';
-import type { Argument, Expr } from './ast.ts';
 
 /**
  * Reads the arguments of one directive line from left to right. Each method reports what is wrong

@@ -1,4 +1,4 @@
-import { encodeText } from '../util/bytes.ts';
+import { encodeText } from '../../util/bytes.ts';
 
 const ESCAPES: Readonly<Record<string, string>> = {
   b: '\b',

@@ -1,5 +1,5 @@
-import { type Diagnostic, type DiagnosticParts, diagnostic, type SourceText } from '../util/diagnostic.ts';
-import { didYouMean } from '../util/suggest.ts';
+import { type Diagnostic, type DiagnosticParts, diagnostic, type SourceText } from '../../util/diagnostic.ts';
+import { didYouMean } from '../../util/suggest.ts';
 import type { Range } from './ast.ts';
 
 /** A file with more problems than this is not the file that somebody meant to assemble. */

@@ -1,6 +1,6 @@
-import type { BinaryOperator, Expr } from './ast.ts';
+import type { BinaryOperator, Expr } from '../syntax/ast.ts';
+import type { Problems } from '../syntax/problems.ts';
 import { namedConstants } from './constants.ts';
-import type { Problems } from './problems.ts';
 import { type AsmSymbol, type Location, newSymbol, type SymbolTable } from './symbols.ts';
 
 /** What an expression amounts to: a number, or a symbol's address plus a number. */
