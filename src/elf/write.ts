@@ -1,16 +1,7 @@
-import {
-  type ElfSymbol,
-  type RelocatableObject,
-  type SectionRelocation,
-  SectionType,
-  type SymbolBinding,
-  type SymbolSection,
-  type SymbolType,
-  type SymbolVisibility,
-} from '../object/relocatable.ts';
-import { alignUp, concatBytes, type Endian, encodeText, viewOf } from '../util/bytes.ts';
+import { type RelocatableObject, type SectionRelocation, SectionType } from '../object/relocatable.ts';
+import { alignUp, type Endian, viewOf } from '../util/bytes.ts';
 import { checkRange, TsbpfError } from '../util/errors.ts';
-import { struct, u8, u16, u32, u64 } from '../util/struct.ts';
+import { struct, u16, u32, u64 } from '../util/struct.ts';
 import {
   ELF_HEADER_SIZE,
   ELFCLASS64,
@@ -22,12 +13,11 @@ import {
   REL_SIZE,
   RELA_SIZE,
   SECTION_HEADER_SIZE,
-  SHN_ABS,
-  SHN_COMMON,
   SHN_LORESERVE,
-  SHN_UNDEF,
   SYMBOL_SIZE,
 } from './layout.ts';
+import { StringTableBuilder } from './write-strings.ts';
+import { localsFirst, symbolTable } from './write-symbols.ts';
 
 /** What follows the 16 bytes of `e_ident`. */
 const elfHeader = struct('elf/header', {
@@ -57,17 +47,6 @@ const sectionHeader = struct('elf/section', {
   info: u32,
   addralign: u64,
   entsize: u64,
-});
-
-const symbolRecord = struct('elf/symbol', {
-  name: u32,
-  /** Binding in the upper 4 bits, type in the lower 4. */
-  info: u8,
-  /** Visibility in the lower 2 bits. */
-  other: u8,
-  shndx: u16,
-  value: u64,
-  size: u64,
 });
 
 /** A section as it will stand in the file, its place still open. */
@@ -108,12 +87,11 @@ export function writeElf(object: RelocatableObject): Uint8Array {
   ];
   for (const [section, entries] of relocated)
     sections.push(relocationSection(object, section, entries, order.numbers, symtabIndex));
-  const symbols = order.symbols.map((symbol) => symbolBytes(symbol, strings, endian));
   sections.push({
     ...EMPTY,
     name: '.symtab',
     type: SectionType.SYMTAB,
-    ...sized(concatBytes([new Uint8Array(SYMBOL_SIZE), ...symbols])),
+    ...sized(symbolTable(object, order.numbers, strings)),
     link: symtabIndex + 1,
     info: 1 + order.locals,
     align: 8,
@@ -175,21 +153,6 @@ function checkObject({ sections, symbols, relocations }: RelocatableObject): voi
   }
 }
 
-/** Local symbols must come before all others (gABI, "Symbol Table"); otherwise the order is kept. */
-function localsFirst(symbols: readonly ElfSymbol[]): {
-  readonly symbols: readonly ElfSymbol[];
-  readonly locals: number;
-  /** From an index of the object to a number of the file. */
-  readonly numbers: Uint32Array;
-} {
-  const indexes = symbols.map((_, index) => index);
-  const isLocal = (index: number): boolean => symbols[index]!.binding === 'local';
-  const sorted = [...indexes.filter(isLocal), ...indexes.filter((index) => !isLocal(index))];
-  const numbers = new Uint32Array(symbols.length);
-  for (const [place, index] of sorted.entries()) numbers[index] = place + 1;
-  return { symbols: sorted.map((index) => symbols[index]!), locals: indexes.filter(isLocal).length, numbers };
-}
-
 function groupBySection({
   relocations,
 }: RelocatableObject): ReadonlyMap<number, readonly SectionRelocation[]> {
@@ -232,35 +195,6 @@ function relocationSection(
     align: 8,
     entrySize,
   };
-}
-
-const bindingNumbers: Record<SymbolBinding, number> = { local: 0, global: 1, weak: 2 };
-const typeNumbers: Record<SymbolType, number> = { notype: 0, object: 1, func: 2, section: 3, file: 4 };
-const visibilityNumbers: Record<SymbolVisibility, number> = {
-  default: 0,
-  internal: 1,
-  hidden: 2,
-  protected: 3,
-};
-
-function sectionNumber(section: SymbolSection): number {
-  if (section === 'undefined') return SHN_UNDEF;
-  if (section === 'absolute') return SHN_ABS;
-  return section === 'common' ? SHN_COMMON : section + 1;
-}
-
-function symbolBytes(symbol: ElfSymbol, strings: StringTableBuilder, endian: Endian): Uint8Array {
-  return symbolRecord.encode(
-    {
-      name: strings.add(symbol.name),
-      info: (bindingNumbers[symbol.binding] << 4) | typeNumbers[symbol.type],
-      other: visibilityNumbers[symbol.visibility],
-      shndx: sectionNumber(symbol.section),
-      value: BigInt(symbol.value),
-      size: BigInt(symbol.size),
-    },
-    endian,
-  );
 }
 
 function layOut(sections: readonly OutSection[], names: readonly number[], endian: Endian): Uint8Array {
@@ -316,27 +250,4 @@ function headerBytes(section: OutSection, name: number, offset: number, endian: 
     },
     endian,
   );
-}
-
-class StringTableBuilder {
-  readonly #known: Map<string, number> = new Map([['', 0]]);
-  readonly #parts: Uint8Array[] = [new Uint8Array(1)];
-  #size = 1;
-
-  add(text: string): number {
-    const known = this.#known.get(text);
-    if (known !== undefined) return known;
-    if (text.includes('\0'))
-      throw new TsbpfError('ELF_BAD_STRING', `a name in ELF cannot hold a NUL: ${JSON.stringify(text)}`);
-    const bytes = encodeText(`${text}\0`);
-    const offset = this.#size;
-    this.#parts.push(bytes);
-    this.#size += bytes.length;
-    this.#known.set(text, offset);
-    return offset;
-  }
-
-  bytes(): Uint8Array {
-    return concatBytes(this.#parts);
-  }
 }

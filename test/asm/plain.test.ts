@@ -124,6 +124,21 @@ const FRAGMENTS = [
   ],
 ];
 const WHOLE_LINES = [
+  'r1 = load_acquire((u32 *)(r2 + 0))',
+  'w1 = load_acquire((u8 *)(r2))',
+  'store_release((u16 *)(r1 - 8), r2)',
+  'r1 = addr_space_cast(r2, 0, 1)',
+  'r0 = *(u16 *)skb[12]',
+  'r0 = *(u8 *)skb[r1 + 2]',
+  'callx r3',
+  'r0 = 1; exit;',
+  'a: ; b: exit',
+  'r1 = 0b101 + 017',
+  "r1 = 'a' + '\\n'",
+  String.raw`.ascii "a\n\001b"`,
+  'r2 = w9',
+  'r1 = -0x7fffffffffffffff ll',
+  'r1 = -(4) + -+5',
   'r2 = xchg_64(r1 + 8, r2)',
   'w2 = xchg32_32(r1 - 8, w2)',
   'r0 = cmpxchg_64(r1 + 8, r0, r2)',
@@ -218,10 +233,10 @@ describe('the plain reader and the grammar', () => {
   });
 
   test('plain lines are taken, and others left at their places', () => {
-    const text = 'r0 = 1\nr2 = load_acquire((u32 *)(r1 + 0))\nexit\n';
+    const text = 'r0 = 1\nR2 = 0X5 + w\nexit\n';
     const { statements, rest } = readPlainLines(text);
     expect(statements.map(({ start, end }) => text.slice(start, end))).toEqual(['r0 = 1', 'exit']);
-    expect(rest).toBe('      \nr2 = load_acquire((u32 *)(r1 + 0))\n    \n');
+    expect(rest).toBe('      \nR2 = 0X5 + w\n    \n');
   });
 
   test('a comment over several lines leaves all to the grammar', () => {

@@ -64,8 +64,7 @@ export class Arguments {
     if (!arg) return undefined;
     const { start, end } = arg;
     if (arg.kind === 'string') return { text: new TextDecoder().decode(arg.bytes), start, end };
-    if (arg.kind === 'expr')
-      return { text: this.#assembler.problems.source.text.slice(start, end), start, end };
+    if (arg.kind === 'expr') return { text: this.#assembler.problems.textOf(arg), start, end };
     return this.error(arg, `expected ${wanted}, found ${describe(arg)}`);
   }
 

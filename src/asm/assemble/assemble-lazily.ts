@@ -1,6 +1,5 @@
 import type { SourceText } from '../../util/diagnostic.ts';
-import { parseTextLazily } from '../syntax/parse.ts';
-import { type AssembleOptions, type AssembleResult, assembleFile, problemsOf } from './assemble-file.ts';
+import { type AssembleOptions, type AssembleResult, Assembly } from './assemble-file.ts';
 
 /**
  * As `assemble`, but loads the grammar, which takes longer than most texts, only where a line needs
@@ -10,8 +9,7 @@ export async function assembleLazily(
   source: string | SourceText,
   options: AssembleOptions = {},
 ): Promise<AssembleResult> {
-  const problems = problemsOf(source);
-  const grammar = async (): Promise<typeof import('../syntax/parse-grammar.ts').readWithGrammar> =>
-    (await import('../syntax/parse-grammar.ts')).readWithGrammar;
-  return assembleFile(problems, await parseTextLazily(problems, grammar), options);
+  const assembly = new Assembly(source, options);
+  if (!assembly.read()) assembly.read((await import('../syntax/parse-grammar.ts')).readWithGrammar);
+  return assembly.result();
 }

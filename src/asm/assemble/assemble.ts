@@ -1,8 +1,7 @@
 import type { RelocatableObject } from '../../object/relocatable.ts';
 import { DiagnosticsError, type SourceText } from '../../util/diagnostic.ts';
-import { parseText } from '../syntax/parse.ts';
 import { readWithGrammar } from '../syntax/parse-grammar.ts';
-import { type AssembleOptions, type AssembleResult, assembleFile, problemsOf } from './assemble-file.ts';
+import { type AssembleOptions, type AssembleResult, Assembly } from './assemble-file.ts';
 
 /**
  * Assembles a text into a relocatable object. All problems of the text are reported in one run.
@@ -13,12 +12,9 @@ import { type AssembleOptions, type AssembleResult, assembleFile, problemsOf } f
  * ```
  */
 export function assemble(source: string | SourceText, options: AssembleOptions = {}): AssembleResult {
-  const problems = problemsOf(source);
-  return assembleFile(
-    problems,
-    parseText(problems, () => readWithGrammar),
-    options,
-  );
+  const assembly = new Assembly(source, options);
+  assembly.read(readWithGrammar);
+  return assembly.result();
 }
 
 /**

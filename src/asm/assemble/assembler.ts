@@ -1,7 +1,8 @@
 import type { Endian } from '../../util/bytes.ts';
+import type { DebugTables } from '../dwarf/debug-tables.ts';
 import type { Argument, Expr, InsnStatement, Range, Statement } from '../syntax/ast.ts';
-import type { ParsedFile } from '../syntax/parse.ts';
 import type { Problems } from '../syntax/problems.ts';
+import { writeAtOnce } from './direct.ts';
 import { Evaluator } from './evaluate.ts';
 import type { MapDeclaration } from './map-declaration.ts';
 import { defaultKind, SectionBuilder, type SectionKind } from './section-builder.ts';
@@ -49,12 +50,13 @@ export class Assembler {
   /** True for text that a compiler printed. */
   compiled = false;
   license: Range | undefined;
-  readonly #poisoned: Set<string>;
+  /** Made by the first directive for debuggers. */
+  debugTables: DebugTables | undefined;
+  readonly #poisoned: Set<string> = new Set();
 
-  constructor(problems: Problems, file: ParsedFile, options: AssemblerOptions) {
+  constructor(problems: Problems, options: AssemblerOptions) {
     this.problems = problems;
     this.options = options;
-    this.#poisoned = new Set(file.poisoned);
     this.evaluator = new Evaluator(this.symbols, problems, this.#poisoned);
     this.current = this.section('.text', undefined);
     // What LLVM gives `.text` before anything is in it.
@@ -67,16 +69,12 @@ export class Assembler {
     return { section: this.current, offset: this.current.size };
   }
 
-  run(statements: readonly Statement[]): void {
-    for (const statement of statements) this.#statement(statement);
-    this.closeFunction();
-  }
-
-  #statement(statement: Statement): void {
-    if (statement.kind === 'label') this.defineLabel(statement.name, statement);
+  /** The next statement of the text. */
+  statement(statement: Statement): void {
+    if (statement.kind === 'insn') this.#insn(statement);
+    else if (statement.kind === 'label') this.defineLabel(statement.name, statement);
     else if (statement.kind === 'assign')
       this.defineConstant(statement.name, statement, statement.value, false);
-    else if (statement.kind === 'insn') this.#insn(statement);
     else {
       const handler = this.options.directives.get(statement.name);
       if (handler) handler(this, statement);
@@ -97,7 +95,34 @@ export class Assembler {
     if (!this.hasRoom(insn, 8 * insn.def.slots)) return;
     current.hasCode = true;
     if (current.size % 8 !== 0) current.misaligned ??= insn;
-    current.items.push({ kind: 'insn', offset: current.reserve(8 * insn.def.slots), insn });
+    const offset = current.reserve(8 * insn.def.slots);
+    current.place(offset, insn.start);
+    if (!writeAtOnce(this, current, offset, insn)) this.#later(current, offset, insn);
+  }
+
+  /** Keeps an instruction until the name that it needs is known, at the latest to the second pass. */
+  #later(section: SectionBuilder, offset: number, insn: InsnStatement): void {
+    const { target } = insn;
+    const label = target?.kind === 'name' && insn.def.kind !== 'call' ? target.name : undefined;
+    const symbol = label === undefined ? undefined : this.symbols.mention(label);
+    if (!symbol || symbol.defined) section.items.push({ kind: 'insn', offset, insn });
+    else if (symbol.waiting) symbol.waiting.push({ section, offset, insn });
+    else symbol.waiting = [{ section, offset, insn }];
+  }
+
+  /** Jumps to a name go where it turned out to be; what cannot be written now is for the second pass. */
+  #arrive(symbol: AsmSymbol): void {
+    const { waiting } = symbol;
+    if (!waiting) return;
+    symbol.waiting = undefined;
+    for (const { section, offset, insn } of waiting)
+      if (!writeAtOnce(this, section, offset, insn)) section.items.push({ kind: 'insn', offset, insn });
+  }
+
+  /** Where the text ends: jumps to labels that never came are for the second pass to report. */
+  end(): void {
+    this.closeFunction();
+    for (const symbol of this.symbols.all()) this.#arrive(symbol);
   }
 
   /** Reports a section that would grow too large. */
@@ -159,6 +184,7 @@ export class Assembler {
     if (!symbol) return undefined;
     symbol.section = this.current;
     symbol.value = this.current.size;
+    this.#arrive(symbol);
     return symbol;
   }
 
@@ -168,7 +194,7 @@ export class Assembler {
   }
 
   /** Notes a name whose definition is broken: that it is missing is no second problem. */
-  broken(name: string): void {
+  poison(name: string): void {
     this.#poisoned.add(name);
   }
 
@@ -184,6 +210,15 @@ export class Assembler {
         ? { kind: 'number', value: settled.value, start: expr.start, end: expr.end }
         : expr;
     symbol.constant = { expr: value, here };
+  }
+
+  /** The value of what can be counted here and now. */
+  number(expr: Expr, what: string): bigint | undefined {
+    return this.evaluator.number(expr, this.here, what);
+  }
+
+  isDefined(name: string): boolean {
+    return this.symbols.find(name)?.defined !== undefined;
   }
 
   /** True where nothing that comes later can change the value. */

@@ -95,7 +95,7 @@ function map(assembler: Assembler, line: DirectiveStatement): void {
   if (!declaration) {
     // Later lines may use its name or fill its slots: that is no second mistake.
     const [first] = line.args;
-    if (first?.kind === 'expr' && first.value.kind === 'name') assembler.broken(first.value.name);
+    if (first?.kind === 'expr' && first.value.kind === 'name') assembler.poison(first.value.name);
     return;
   }
   const symbol = assembler.defineElsewhere(declaration.spec.name, declaration.range);

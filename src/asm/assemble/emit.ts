@@ -180,8 +180,8 @@ export class Emitter {
     this.#problems.warn(insn.imm!, 'lost-bits', `of ${value} a store of ${bits} bits keeps ${kept}`);
   }
 
-  #textOf({ start, end }: Expr): string {
-    return this.#problems.source.text.slice(start, end);
+  #textOf(expr: Expr): string {
+    return this.#problems.textOf(expr);
   }
 
   /** An `lddw`: a number, or the address of a symbol to be filled in by whoever loads the program. */

@@ -56,7 +56,7 @@ export class Evaluator {
   evaluate(expr: Expr, here: Location): Value | undefined {
     switch (expr.kind) {
       case 'number':
-        return number(expr.value);
+        return number(BigInt(expr.value));
       case 'name':
         return this.#name(expr, here);
       case 'here':

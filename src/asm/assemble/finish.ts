@@ -17,7 +17,9 @@ import { type AsmSymbol, isTemporary } from './symbols.ts';
 /** The second pass: maps, instructions and data get their bytes, and all of it becomes an object. */
 export function finish(assembler: Assembler): RelocatableObject {
   const { endian } = assembler.options;
+  assembler.debugTables?.write(assembler);
   const mapRelocations = placeMaps(assembler);
+  nameSections(assembler);
   const emitter = new Emitter(assembler.evaluator, assembler.symbols, assembler.problems, {
     endian,
     compiled: assembler.compiled,
@@ -44,6 +46,17 @@ function sectionOf(section: SectionBuilder): RelocatableObject['sections'][numbe
   const { name, kind, flags, align, size } = section;
   const bytes = section.bytes().slice();
   return { name, type: kind.type, flags, align, entrySize: kind.entrySize, bytes, size };
+}
+
+/** As in LLVM, a section's name stands for its beginning: `.long .debug_abbrev`. */
+function nameSections({ sections, symbols }: Assembler): void {
+  for (const section of sections) {
+    if (!section.name.startsWith('.')) continue;
+    const symbol = symbols.mention(section.name);
+    if (symbol.defined || symbol.declared) continue;
+    symbol.section = section;
+    symbol.type = 'section';
+  }
 }
 
 function checkAlignment({ problems }: Assembler, section: SectionBuilder): void {
@@ -113,27 +126,36 @@ function mapSpecs(assembler: Assembler): MapSpec[] {
   }));
 }
 
-/** Local symbols first, as ELF demands. */
+/** Local symbols first, as ELF demands; each symbol of the file is told its number. */
 function symbolTable(
   assembler: Assembler,
   relocations: readonly PendingRelocation[],
 ): { readonly symbols: ElfSymbol[]; indexOf(target: AsmSymbol | SectionBuilder): number } {
-  const locals: [AsmSymbol | SectionBuilder | undefined, ElfSymbol][] = [];
-  const globals: typeof locals = [];
-  for (const name of assembler.files)
-    locals.push([undefined, { ...blank, name, section: 'absolute', type: 'file' }]);
-  const sections = new Set(relocations.map(({ target }) => target).filter((target) => !isSymbol(target)));
+  const locals: ElfSymbol[] = [];
+  const globals: ElfSymbol[] = [];
+  const exported: AsmSymbol[] = [];
+  for (const name of assembler.files) locals.push({ ...blank, name, section: 'absolute', type: 'file' });
+  const named = new Set(relocations.map(({ target }) => target).filter((target) => !isSymbol(target)));
+  const sections = new Map<SectionBuilder, number>();
   for (const section of assembler.sections) {
-    if (!sections.has(section)) continue;
-    locals.push([section, { ...blank, name: '', section: section.index, type: 'section' }]);
+    if (!named.has(section)) continue;
+    sections.set(section, locals.length);
+    locals.push({ ...blank, name: '', section: section.index, type: 'section' });
   }
   for (const symbol of assembler.symbols.all()) {
     const entry = elfSymbol(assembler, symbol);
-    if (entry) (entry.binding === 'local' ? locals : globals).push([symbol, entry]);
+    if (!entry) continue;
+    if (entry.binding === 'local') symbol.index = locals.push(entry) - 1;
+    else {
+      globals.push(entry);
+      exported.push(symbol);
+    }
   }
-  const all = [...locals, ...globals];
-  const indexes = new Map(all.map(([target], index) => [target, index]));
-  return { symbols: all.map(([, entry]) => entry), indexOf: (target) => indexes.get(target) ?? 0 };
+  for (const [at, symbol] of exported.entries()) symbol.index = locals.length + at;
+  return {
+    symbols: [...locals, ...globals],
+    indexOf: (target) => (isSymbol(target) ? target.index : (sections.get(target) ?? 0)),
+  };
 }
 
 const blank: ElfSymbol = {
@@ -153,21 +175,16 @@ function isSymbol(target: AsmSymbol | SectionBuilder): target is AsmSymbol {
 /** The entry of a symbol that the object shows, or undefined. */
 function elfSymbol(assembler: Assembler, symbol: AsmSymbol): ElfSymbol | undefined {
   const { name, type, visibility, section } = symbol;
-  if (isTemporary(name) && section) return undefined;
-  const size = symbol.size && sizeOf(assembler, symbol);
-  const common = { name, type, visibility, size: size ?? 0 };
-  if (section)
-    return {
-      ...common,
-      section: section.index,
-      value: symbol.value,
-      binding: symbol.binding ?? 'local',
-    };
+  if ((isTemporary(name) || type === 'section') && section) return undefined;
+  const size = (symbol.size && sizeOf(assembler, symbol)) ?? 0;
+  const { value, binding = 'local' } = symbol;
+  if (section) return { name, type, visibility, size, section: section.index, value, binding };
   if (symbol.constant) return constantSymbol(assembler, symbol);
-  const shown = symbol.used || symbol.common || type !== 'notype' || (symbol.binding ?? 'local') !== 'local';
+  const shown = symbol.used || symbol.common || type !== 'notype' || binding !== 'local';
   if (!shown) return undefined;
-  const binding = symbol.binding === 'weak' ? 'weak' : 'global';
-  return { ...common, section: symbol.common ? 'common' : 'undefined', value: symbol.value, binding };
+  const place = symbol.common ? 'common' : 'undefined';
+  const bound = binding === 'weak' ? 'weak' : 'global';
+  return { name, type, visibility, size, section: place, value, binding: bound };
 }
 
 function constantSymbol(assembler: Assembler, symbol: AsmSymbol): ElfSymbol | undefined {

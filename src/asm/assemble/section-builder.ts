@@ -45,6 +45,7 @@ export class SectionBuilder {
   /** Where an instruction was first put at an offset that is no whole slot. */
   misaligned: Range | undefined;
   #bytes = new Uint8Array(256);
+  #places = new Int32Array();
 
   constructor(name: string, index: number, kind: SectionKind, explicit: boolean) {
     this.name = name;
@@ -82,6 +83,29 @@ export class SectionBuilder {
   fill(size: number, byte: number): void {
     const offset = this.reserve(size);
     if (this.stored && byte !== 0) this.#bytes.fill(byte, offset, offset + size);
+  }
+
+  /** Notes where in the text an instruction stands. */
+  place(offset: number, at: number): void {
+    const index = offset >> 3;
+    if (index >= this.#places.length) {
+      const grown = new Int32Array(Math.max(64, this.#places.length * 2, index + 1));
+      grown.set(this.#places);
+      this.#places = grown;
+    }
+    // 0 stands for bytes that no instruction of the text made.
+    this.#places[index] = at + 1;
+  }
+
+  /** Where the text has the instruction at that offset, in the space of all texts. */
+  placeOf(offset: number): number | undefined {
+    const place = this.#places[offset >> 3] ?? 0;
+    return place === 0 ? undefined : place - 1;
+  }
+
+  /** What is behind the section's bytes: its end may move with the next of them. */
+  get buffer(): Uint8Array {
+    return this.#bytes;
   }
 
   /** The bytes so far; a view, valid until more is appended. */

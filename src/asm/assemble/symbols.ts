@@ -1,5 +1,5 @@
 import type { SymbolBinding, SymbolType, SymbolVisibility } from '../../object/relocatable.ts';
-import type { Expr, Range } from '../syntax/ast.ts';
+import type { Expr, InsnStatement, Range } from '../syntax/ast.ts';
 import type { SectionBuilder } from './section-builder.ts';
 
 /** A name of the file: a label, a constant, or something that another file defines. */
@@ -23,6 +23,17 @@ export interface AsmSymbol {
   size: { readonly expr: Expr; readonly here: Location } | undefined;
   /** True where a relocation needs it in the symbol table. */
   used: boolean;
+  /** Its number in the object's table, once that is made. */
+  index: number;
+  /** Jumps that wait for its place. */
+  waiting: WaitingJump[] | undefined;
+}
+
+/** A jump to a label that has not come yet. */
+export interface WaitingJump {
+  readonly section: SectionBuilder;
+  readonly offset: number;
+  readonly insn: InsnStatement;
 }
 
 /** A place in a section. */
@@ -51,6 +62,8 @@ export function newSymbol(name: string): AsmSymbol {
     visibility: 'default',
     size: undefined,
     used: false,
+    index: 0,
+    waiting: undefined,
   };
 }
 

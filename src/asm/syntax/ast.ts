@@ -1,6 +1,7 @@
 import type { InsnDef } from '../../isa/insn-table.ts';
+import type { RawText } from './raw-directives.ts';
 
-/** A range of UTF-16 code units in the source being assembled, `end` exclusive. */
+/** A range of UTF-16 code units in the space of all texts of a run (`Sources`), `end` exclusive. */
 export interface Range {
   readonly start: number;
   readonly end: number;
@@ -11,7 +12,8 @@ export type BinaryOperator = '+' | '-' | '*' | '/' | '%' | '<<' | '>>' | '&' | '
 
 /** An integer expression; its value may depend on where symbols end up. */
 export type Expr =
-  | ({ readonly kind: 'number'; readonly value: bigint } & Range)
+  /** What a double holds exactly is a `number`: that takes a tenth of a bigint's time. */
+  | ({ readonly kind: 'number'; readonly value: number | bigint } & Range)
   /** A constant, a label, a section's symbol or one of another file. */
   | ({ readonly kind: 'name'; readonly name: string } & Range)
   /** `.`: where the statement begins. */
@@ -52,6 +54,8 @@ export type Statement =
       readonly name: string;
       readonly nameRange: Range;
       readonly args: readonly Argument[];
+      /** Of directives that read their operands themselves: what stands behind the name. */
+      readonly raw?: RawText;
     } & Range)
   | InsnStatement;
 

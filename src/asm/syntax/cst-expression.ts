@@ -2,7 +2,7 @@ import type { CstNode } from 'chevrotain';
 import type { BinaryOperator, Expr, UnaryOperator } from './ast.ts';
 import { childOf, childrenOf, rangeOf, rangeOfToken, tokenOf, tokensOf } from './cst.ts';
 import { charValue, numberValue } from './literals.ts';
-import { PRECEDENCE } from './precedence.ts';
+import { PRECEDENCE, signed } from './operators.ts';
 import type { Problems } from './problems.ts';
 
 /** Expressions are evaluated recursively; nobody writes longer ones. */
@@ -18,7 +18,7 @@ export function expressionOf(node: CstNode, problems: Problems): Expr {
       'expression-too-long',
       `an expression can have ${MAX_TERMS} terms, not more`,
     );
-    return { kind: 'number', value: 0n, ...rangeOf(node) };
+    return { kind: 'number', value: 0, ...rangeOf(node) };
   }
   let at = 0;
   const climb = (minimum: number): Expr => {
@@ -42,8 +42,7 @@ function termOf(node: CstNode, problems: Problems): Expr {
     return value;
   }
   for (const sign of signs) {
-    const op = sign.image as UnaryOperator;
-    value = { kind: 'unary', op, operand: value, start: sign.startOffset, end: value.end };
+    value = signed(sign.image as UnaryOperator, value, sign.startOffset);
   }
   return value;
 }
@@ -58,9 +57,9 @@ function primaryOf(node: CstNode, problems: Problems): Expr {
   const char = tokenOf(node, 'Char');
   if (char) {
     const value = charValue(char.image);
-    if (typeof value === 'bigint') return { kind: 'number', value, ...rangeOfToken(char) };
+    if (typeof value === 'number') return { kind: 'number', value, ...rangeOfToken(char) };
     unknownEscape(problems, char, value.unknownEscape);
-    return { kind: 'number', value: 0n, ...rangeOfToken(char) };
+    return { kind: 'number', value: 0, ...rangeOfToken(char) };
   }
   const { start } = rangeOfToken(tokenOf(node, 'LParen')!);
   const { end } = rangeOfToken(tokenOf(node, 'RParen')!);

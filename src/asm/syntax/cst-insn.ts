@@ -4,6 +4,7 @@ import type { Expr, InsnStatement, Range, Reg } from './ast.ts';
 import { childOf, childrenOf, rangeOf, rangeOfToken, tokenOf, tokensOf } from './cst.ts';
 import { expressionOf } from './cst-expression.ts';
 import { rowOf } from './insn-forms.ts';
+import { addressSpaces } from './operators.ts';
 import type { Problems } from './problems.ts';
 
 /** The bits and the signedness of `u32`, `s8` …. */
@@ -240,21 +241,11 @@ export class InsnVisitor {
     return insn(findInsn(name.image)!, range, { dst: dst.number });
   }
 
-  /** imm holds the address spaces: destination in the upper half, source in the lower. */
   #addressCast(dst: Reg, node: CstNode, range: Range): InsnStatement | undefined {
     const src = this.#reg(tokenOf(node, 'Register')!);
     const [to, from] = childrenOf(node, 'expression').map((child) => expressionOf(child, this.#problems));
     if (!src || !to || !from || !this.#sameWidth(dst, src)) return undefined;
-    const number = (value: bigint): Expr => ({ kind: 'number', value, start: to.start, end: from.end });
-    const shifted: Expr = {
-      kind: 'binary',
-      op: '<<',
-      left: to,
-      right: number(16n),
-      start: to.start,
-      end: to.end,
-    };
-    const imm: Expr = { kind: 'binary', op: '+', left: shifted, right: from, start: to.start, end: from.end };
+    const imm = addressSpaces(to, from);
     return insn(findInsn('addr_space_cast')!, range, { dst: dst.number, src: src.number, imm });
   }
 

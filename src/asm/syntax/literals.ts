@@ -34,16 +34,17 @@ export function stringBytes(literal: string): Uint8Array | { readonly unknownEsc
 }
 
 /** `0x1f`, `0b101`, `31`; a leading 0 makes it octal, as in LLVM and C. */
-export function numberValue(text: string): bigint {
-  if (/^0[0-7]+$/.test(text)) return BigInt(`0o${text.slice(1)}`);
-  return BigInt(text);
+export function numberValue(text: string): number | bigint {
+  const literal = /^0[0-7]+$/.test(text) ? `0o${text.slice(1)}` : text;
+  const value = Number(literal);
+  return Number.isSafeInteger(value) ? value : BigInt(literal);
 }
 
 /** The value of a character in single quotes. */
-export function charValue(literal: string): bigint | { readonly unknownEscape: string } {
+export function charValue(literal: string): number | { readonly unknownEscape: string } {
   const text = literal.slice(1, -1);
-  if (!text.startsWith('\\')) return BigInt(text.codePointAt(0)!);
-  if (text === '\\0') return 0n;
+  if (!text.startsWith('\\')) return text.codePointAt(0)!;
+  if (text === '\\0') return 0;
   const meant = ESCAPES[text[1]!];
-  return meant === undefined ? { unknownEscape: text } : BigInt(meant.charCodeAt(0));
+  return meant === undefined ? { unknownEscape: text } : meant.charCodeAt(0);
 }

@@ -6,7 +6,6 @@ import { expressionOf, unknownEscape } from './cst-expression.ts';
 import { InsnVisitor } from './cst-insn.ts';
 import { AssemblyParser } from './grammar.ts';
 import { stringBytes } from './literals.ts';
-import type { ParsedFile } from './parse.ts';
 import type { Problems } from './problems.ts';
 import * as t from './tokens.ts';
 
@@ -27,31 +26,44 @@ function machinery(): { lexer: Lexer; parser: AssemblyParser } {
   return { lexer, parser };
 }
 
+/** Statements, in order, as far as they could be read. */
+export interface ParsedText {
+  readonly statements: readonly Statement[];
+  /** Names in statements that could not be read; that one of them is not defined is no second problem. */
+  readonly poisoned: ReadonlySet<string>;
+}
+
 /**
  * Reads a text into statements. Whatever is wrong goes to `problems`; what is right is still returned.
  *
- * @param text the source's text, with blanks for what need not be read
+ * @param text the main source's text where it is left out
+ * @param base where the text begins in the space of all texts
  */
-export function readWithGrammar(problems: Problems, text: string = problems.source.text): ParsedFile {
+export function readWithGrammar(
+  problems: Problems,
+  text: string = problems.source.text,
+  base = 0,
+): ParsedText {
   const { lexer, parser } = machinery();
   const lexed = lexer.tokenize(text);
   // The lexer leaves it out with `onlyOffset`, and the nodes' ranges need it; counting lines costs more.
-  for (const token of lexed.tokens) token.endOffset = token.startOffset + token.image.length - 1;
+  for (const token of lexed.tokens) {
+    token.startOffset += base;
+    token.endOffset = token.startOffset + token.image.length - 1;
+  }
   const places = new StatementPlaces(lexed.tokens);
   const broken = new Set<number>();
   for (const error of lexed.errors) {
-    const statement = places.indexAt(error.offset);
-    if (!broken.has(statement)) badCharacters(error, problems);
+    const statement = places.indexAt(base + error.offset);
+    if (!broken.has(statement)) badCharacters(error, base, problems);
     broken.add(statement);
   }
   parser.input = withoutDeepNesting(lexed.tokens, places, broken, problems);
   const file = parser.file();
   for (const error of parser.errors) {
-    const offset = Number.isNaN(error.token.startOffset)
-      ? problems.source.text.length
-      : error.token.startOffset;
+    const offset = Number.isNaN(error.token.startOffset) ? base + text.length : error.token.startOffset;
     const statement = places.indexAt(offset);
-    if (!broken.has(statement)) syntaxError(error, offset, problems);
+    if (!broken.has(statement)) syntaxError(error, offset, { problems, text, base });
     broken.add(statement);
   }
   parser.input = [];
@@ -113,10 +125,18 @@ function withoutDeepNesting(
   return tokens.filter((token) => separates(token) || !tooDeep.has(places.indexAt(token.startOffset)));
 }
 
-function badCharacters(error: ILexingError, problems: Problems): void {
-  const text = problems.source.text.slice(error.offset, error.offset + error.length);
+/** The text that is being read, and its place. */
+interface Reading {
+  readonly problems: Problems;
+  readonly text: string;
+  readonly base: number;
+}
+
+function badCharacters(error: ILexingError, base: number, problems: Problems): void {
+  const start = base + error.offset;
+  const range = { start, end: start + error.length };
+  const text = problems.textOf(range);
   const shownText = text.length > 20 ? `${text.slice(0, 20)}…` : text;
-  const range = { start: error.offset, end: error.offset + error.length };
   const what = [...text].length === 1 ? 'the character' : 'the characters';
   const cannot = [...text].length === 1 ? 'has' : 'have';
   problems.error(range, 'unexpected-character', `${what} '${shownText}' ${cannot} no meaning here`, {
@@ -124,7 +144,8 @@ function badCharacters(error: ILexingError, problems: Problems): void {
   });
 }
 
-function syntaxError(error: IRecognitionException, offset: number, problems: Problems): void {
+function syntaxError(error: IRecognitionException, offset: number, reading: Reading): void {
+  const { problems } = reading;
   const { token } = error;
   const range = { start: offset, end: token.tokenType === t.Newline ? offset : offset + token.image.length };
   if (token.tokenType === t.UnclosedString)
@@ -135,8 +156,8 @@ function syntaxError(error: IRecognitionException, offset: number, problems: Pro
     problems.error(range, 'bad-number', `'${token.image}' is not a number`, {
       help: numberHelp(token.image),
     });
-  else if (error.message.startsWith('there is no instruction')) unknownInstruction(error, problems);
-  else problems.error(range, 'syntax', error.message, { help: separatorHelp(offset, problems) });
+  else if (error.message.startsWith('there is no instruction')) unknownInstruction(error, reading);
+  else problems.error(range, 'syntax', error.message, { help: separatorHelp(offset, reading) });
 }
 
 function numberHelp(image: string): string[] {
@@ -146,22 +167,22 @@ function numberHelp(image: string): string[] {
 
 const STATEMENT_WORDS = ['if', 'goto', 'gotol', 'may_goto', 'call', 'callx', 'exit', 'lock', 'store_release'];
 
-function unknownInstruction(error: IRecognitionException, problems: Problems): void {
+function unknownInstruction(error: IRecognitionException, reading: Reading): void {
   const name = (error as IRecognitionException & { previousToken: IToken }).previousToken;
   const guess = didYouMean(name.image, STATEMENT_WORDS);
   const help =
     guess.length > 0
       ? guess
       : ["instructions are written like assignments in C: 'r0 = 1', 'r1 += r2', '*(u32 *)(r10 - 4) = r1'"];
-  problems.error(rangeOfToken(name), 'unknown-instruction', error.message, {
-    help: [...help, ...separatorHelp(name.startOffset, problems)],
+  reading.problems.error(rangeOfToken(name), 'unknown-instruction', error.message, {
+    help: [...help, ...separatorHelp(name.startOffset, reading)],
   });
 }
 
 /** In most assemblers `;` begins a comment; whoever wrote one so is told. */
-function separatorHelp(offset: number, problems: Problems): string[] {
-  const { text } = problems.source;
-  const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset);
+function separatorHelp(offset: number, { text, base }: Reading): string[] {
+  const at = offset - base;
+  const line = text.slice(text.lastIndexOf('\n', at - 1) + 1, at);
   return line.includes(';') ? ["';' separates statements; a comment begins with '#' or '//'"] : [];
 }
 

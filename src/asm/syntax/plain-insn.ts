@@ -1,150 +1,236 @@
 import { findInsn, type InsnDef } from '../../isa/insn-table.ts';
-import type { Expr, InsnStatement, Reg } from './ast.ts';
+import type { Expr, InsnStatement } from './ast.ts';
 import { rowOf } from './insn-forms.ts';
-import { takeAtomic } from './plain-atomic.ts';
-import { takeExpression, takeRegister } from './plain-expression.ts';
+import { addressSpaces } from './operators.ts';
+import { takeAddress } from './plain-address.ts';
+import { takeAtomic, takeLoadAcquire, takeStoreRelease } from './plain-atomic.ts';
+import { HALF, NO_REGISTER, takeExpression, takeReg } from './plain-expression.ts';
 import type { Scanner } from './scanner.ts';
 
-type Operands = Partial<Pick<InsnStatement, 'dst' | 'src' | 'off' | 'imm' | 'target'>>;
+const ALU_OPS = ['', '+', '-', '*', '/', '%', '&', '|', '^', '<<', '>>', 's>>', 's/', 's%'] as const;
+const JUMP_OPS = ['==', '!=', '>', '>=', '<', '<=', 's>', 's>=', 's<', 's<=', '&'] as const;
 
-/**
- * The rows by what tells them apart in a line, `64 +` for `r1 +=`: a lookup for each line, in place
- * of building a form. Filled as rows are met.
- */
-class Rows {
-  readonly #known = new Map<string, InsnDef | undefined>();
-  readonly #find: (key: string) => InsnDef | undefined;
-
-  constructor(find: (key: string) => InsnDef | undefined) {
-    this.#find = find;
-  }
-
-  get(key: string): InsnDef | undefined {
-    const known = this.#known.get(key);
-    if (known) return known;
-    const def = this.#find(key);
-    if (def) this.#known.set(key, def);
-    return def;
-  }
+/** Rows by operation, width and kind of operand: four for each operation, as {@link variant} counts. */
+function rowsOf(kind: 'alu' | 'jcond', ops: readonly string[]): readonly (InsnDef | undefined)[] {
+  return ops.flatMap((op) =>
+    [0, 1, 2, 3].map((bits) => rowOf({ kind, op, width: bits & 2 ? 32 : 64, x: (bits & 1) !== 0 })),
+  );
 }
 
-const widthOf = (key: string): number => Number(key.slice(0, 2));
-const opOf = (key: string): string => key.slice(3);
-const ALU_K = new Rows((key) => rowOf({ kind: 'alu', op: opOf(key), width: widthOf(key) }));
-const ALU_X = new Rows((key) => rowOf({ kind: 'alu', op: opOf(key), width: widthOf(key), x: true }));
-const JUMP_K = new Rows((key) => rowOf({ kind: 'jcond', op: opOf(key), width: widthOf(key) }));
-const JUMP_X = new Rows((key) => rowOf({ kind: 'jcond', op: opOf(key), width: widthOf(key), x: true }));
-const LOAD = new Rows((key) =>
-  rowOf({ kind: key[0] === 's' ? 'ldsx' : 'ldx', size: Number(key.slice(1)) / 8, x: true }),
+const ALU = rowsOf('alu', ALU_OPS);
+const JUMP = rowsOf('jcond', JUMP_OPS);
+const SIZES = [1, 2, 4, 8] as const;
+/** Four sizes without sign, four with: the numbers of `MemorySize`. */
+const LOAD = ['ldx', 'ldsx'].flatMap((kind) =>
+  SIZES.map((size) => rowOf({ kind: kind as 'ldx' | 'ldsx', size, x: true })),
 );
-const STORE_K = new Rows((key) => rowOf({ kind: 'st', size: Number(key.slice(1)) / 8 }));
-const STORE_X = new Rows((key) => rowOf({ kind: 'stx', size: Number(key.slice(1)) / 8, x: true }));
+const STORE_K = SIZES.map((size) => rowOf({ kind: 'st', size }));
+const STORE_X = SIZES.map((size) => rowOf({ kind: 'stx', size, x: true }));
+const NEG = [64, 32].map((width) => rowOf({ kind: 'neg', op: '-', width }));
 const LDDW = findInsn('lddw')!;
 const EXIT = findInsn('exit')!;
 const CALL = findInsn('call')!;
+const CALLX = findInsn('callx')!;
 const JA = findInsn('ja')!;
 const JA32 = findInsn('ja32')!;
 const MAY_GOTO = findInsn('may_goto')!;
+const ADDR_SPACE_CAST = findInsn('addr_space_cast')!;
+const U64 = 3;
 
-const CompoundAssign = /(?:s>>|s\/|s%|<<|>>|[-+*/%&|^])=/y;
-const Compare = /[=!]=|s?[<>]=?|&/y;
-const Swap = /(?:le|be|bswap)(?:16|32|64)(?![\w.$])/y;
-const MemorySize = /\*[ \t]*\([ \t]*([us](?:8|16|32|64))[ \t]*\*[ \t]*\)[ \t]*\([ \t]*/y;
+/** The instruction that begins here, or undefined for one that is left to the grammar. */
+export function takeInsn(scanner: Scanner): InsnStatement | undefined {
+  const start = scanner.place;
+  if (scanner.code === 0x2a) return takeStore(scanner, start);
+  const dst = takeReg(scanner);
+  if (dst !== NO_REGISTER) return takeAssignment(scanner, start, dst);
+  switch (scanner.code) {
+    case 0x69: // i
+      return scanner.takeWord('if') ? takeIf(scanner, start) : undefined;
+    case 0x67: // g
+      if (scanner.takeWord('goto')) return takeTarget(scanner, start, JA);
+      return scanner.takeWord('gotol') ? takeTarget(scanner, start, JA32) : undefined;
+    case 0x6d: // m
+      return scanner.takeWord('may_goto') ? takeTarget(scanner, start, MAY_GOTO) : undefined;
+    case 0x63: // c
+      if (scanner.takeWord('call')) return takeTarget(scanner, start, CALL);
+      return scanner.takeWord('callx') ? takeCallx(scanner, start) : undefined;
+    case 0x6c: // l
+      return scanner.takeWord('lock') ? takeLock(scanner, start) : undefined;
+    case 0x73: // s
+      return takeStoreRelease(scanner, start);
+    case 0x65: // e
+      return scanner.takeWord('exit') ? insn(EXIT, start, start + 4, 0, 0) : undefined;
+    default:
+      return undefined;
+  }
+}
 
 /** The end of what was taken last: spaces behind it do not count. */
 function insn(
   def: InsnDef | undefined,
   start: number,
   end: number,
-  operands: Operands,
+  dst: number,
+  src: number,
+  off?: Expr,
+  imm?: Expr,
+  target?: Expr,
 ): InsnStatement | undefined {
-  if (!def) return undefined;
-  const { dst = 0, src = 0, off, imm, target } = operands;
-  return { kind: 'insn', def, dst, src, off, imm, target, start, end };
+  return def && { kind: 'insn', def, dst, src, off, imm, target, start, end };
 }
 
-/** The instruction that begins here, or undefined for one that is left to the grammar. */
-export function takeInsn(scanner: Scanner): InsnStatement | undefined {
-  const { at: start, code } = scanner;
-  if (code === 0x2a) return takeStore(scanner, start);
-  const dst = takeRegister(scanner);
-  if (dst) return takeAssignment(scanner, start, dst);
-  switch (scanner.text.slice(start, scanner.wordEnd())) {
-    case 'if':
-      return takeIf(scanner, start);
-    case 'goto':
-      return takeTarget(scanner, start, 'goto', JA);
-    case 'gotol':
-      return takeTarget(scanner, start, 'gotol', JA32);
-    case 'may_goto':
-      return takeTarget(scanner, start, 'may_goto', MAY_GOTO);
-    case 'call':
-      return takeTarget(scanner, start, 'call', CALL);
-    case 'lock':
-      return takeLock(scanner, start);
-    case 'exit':
-      scanner.takeWord('exit');
-      return insn(EXIT, start, start + 4, {});
+function takeTarget(scanner: Scanner, start: number, def: InsnDef): InsnStatement | undefined {
+  const target = takeExpression(scanner);
+  return target && insn(def, start, target.end, 0, 0, undefined, undefined, target);
+}
+
+function takeCallx(scanner: Scanner, start: number): InsnStatement | undefined {
+  const at = scanner.place;
+  const reg = takeReg(scanner);
+  if (reg === NO_REGISTER || reg >= HALF) return undefined;
+  return insn(CALLX, start, at + widthOf(reg), reg, 0);
+}
+
+/** Characters of a register's name. */
+function widthOf(reg: number): number {
+  return (reg & (HALF - 1)) === 10 ? 3 : 2;
+}
+
+/** Adds 2 for `w` registers; what `rowsOf` counts by. */
+function variant(dst: number, x: boolean): number {
+  return (dst >= HALF ? 2 : 0) + (x ? 1 : 0);
+}
+
+/** The number of the operation of `+=`, `s>>=` …, or -1; passes over it, `=` included. */
+function takeCompound(scanner: Scanner): number {
+  const { code } = scanner;
+  const next = scanner.codeAt(1);
+  const signed = code === 0x73;
+  const first = signed ? next : code;
+  const second = signed ? scanner.codeAt(2) : next;
+  const shift = (first === 0x3c || first === 0x3e) && second === first;
+  const length = (signed ? 1 : 0) + (shift ? 2 : 1);
+  if (scanner.codeAt(length) !== 0x3d) return -1;
+  const op = shift ? shiftOf(first, signed) : operationOf(first, signed);
+  if (op < 0) return -1;
+  scanner.at += length + 1;
+  scanner.skipSpaces();
+  return op;
+}
+
+function shiftOf(code: number, signed: boolean): number {
+  if (code === 0x3c) return signed ? -1 : 9;
+  return signed ? 11 : 10;
+}
+
+function operationOf(code: number, signed: boolean): number {
+  switch (code) {
+    case 0x2b:
+      return signed ? -1 : 1;
+    case 0x2d:
+      return signed ? -1 : 2;
+    case 0x2a:
+      return signed ? -1 : 3;
+    case 0x2f:
+      return signed ? 12 : 4;
+    case 0x25:
+      return signed ? 13 : 5;
+    case 0x26:
+      return signed ? -1 : 6;
+    case 0x7c:
+      return signed ? -1 : 7;
+    case 0x5e:
+      return signed ? -1 : 8;
     default:
-      return undefined;
+      return -1;
   }
 }
 
-function takeTarget(scanner: Scanner, start: number, word: string, def: InsnDef): InsnStatement | undefined {
-  scanner.takeWord(word);
-  const target = takeExpression(scanner);
-  return target && insn(def, start, target.end, { target });
+function takeAssignment(scanner: Scanner, start: number, dst: number): InsnStatement | undefined {
+  if (scanner.codeAt(0) !== 0x3d) {
+    const op = takeCompound(scanner);
+    return op < 0 ? undefined : takeAlu(scanner, start, dst, op);
+  }
+  if (scanner.codeAt(1) === 0x3d) return undefined;
+  scanner.takeSign(0x3d);
+  return takeValue(scanner, start, dst);
 }
 
-function takeAssignment(scanner: Scanner, start: number, dst: Reg): InsnStatement | undefined {
-  const compound = scanner.takeMatch(CompoundAssign);
-  if (compound) return takeAlu(scanner, start, dst, compound[0].slice(0, -1));
-  if (scanner.codeAt(1) === 0x3d || !scanner.takeSign(0x3d)) return undefined;
-  if (scanner.code === 0x2a) return takeLoad(scanner, start, dst);
-  const src = takeRegister(scanner);
-  if (src) return moveOf(start, dst, src);
-  const swap = scanner.takeMatch(Swap);
-  if (swap) return takeSwap(scanner, start, dst, swap[0]);
-  if (scanner.code === 0x28) return takeSignExtension(scanner, start, dst);
-  const { at } = scanner;
-  const atomic = takeAtomic(scanner, start, dst);
-  // What began as one and did not end so is nothing else either.
-  if (atomic || scanner.at !== at) return atomic;
-  if (scanner.code === 0x2d && isRegisterNext(scanner)) return takeNegation(scanner, start, dst);
+/** What stands behind `r1 =`. */
+function takeValue(scanner: Scanner, start: number, dst: number): InsnStatement | undefined {
+  const { code } = scanner;
+  if (code === 0x2a) return takeLoad(scanner, start, dst);
+  if (code === 0x28) return takeSignExtension(scanner, start, dst);
+  const at = scanner.place;
+  const src = takeReg(scanner);
+  if (src !== NO_REGISTER) return moveOf(start, dst, src, at + widthOf(src));
+  if (code === 0x62 || code === 0x6c || code === 0x61 || code === 0x78 || code === 0x63) {
+    const { at: before } = scanner;
+    const operation = takeOperation(scanner, start, dst);
+    // What began as one and did not end so is nothing else either.
+    if (operation || scanner.at !== before) return operation;
+  }
+  if (code === 0x2d && isRegisterNext(scanner)) return takeNegation(scanner, start, dst);
   return takeConstant(scanner, start, dst);
 }
 
-function takeConstant(scanner: Scanner, start: number, dst: Reg): InsnStatement | undefined {
-  const imm = takeExpression(scanner);
-  if (!imm) return undefined;
-  const { at } = scanner;
-  if (!scanner.takeWord('ll'))
-    return insn(ALU_K.get(`${dst.width} `), start, imm.end, { dst: dst.number, imm });
-  return dst.width === 64 ? insn(LDDW, start, at + 2, { dst: dst.number, imm }) : undefined;
+const Swap = /(?:le|be|bswap)(?:16|32|64)(?![\w.$])/y;
+
+/** `be16 r1`, an atomic operation, `addr_space_cast(…)` */
+function takeOperation(scanner: Scanner, start: number, dst: number): InsnStatement | undefined {
+  const swap = scanner.takeMatch(Swap);
+  if (swap) return takeSwap(scanner, start, dst, swap[0]);
+  return (
+    takeAtomic(scanner, start, dst) ?? takeLoadAcquire(scanner, start, dst) ?? takeCast(scanner, start, dst)
+  );
 }
 
-function moveOf(start: number, dst: Reg, src: Reg): InsnStatement | undefined {
-  if (dst.width !== src.width) return undefined;
-  return insn(ALU_X.get(`${dst.width} `), start, src.end, { dst: dst.number, src: src.number });
+function takeConstant(scanner: Scanner, start: number, dst: number): InsnStatement | undefined {
+  const imm = takeExpression(scanner);
+  if (!imm) return undefined;
+  const at = scanner.place;
+  if (scanner.code !== 0x6c || !scanner.takeWord('ll'))
+    return insn(ALU[variant(dst, false)], start, imm.end, dst & (HALF - 1), 0, undefined, imm);
+  return dst < HALF ? insn(LDDW, start, at + 2, dst, 0, undefined, imm) : undefined;
+}
+
+function moveOf(start: number, dst: number, src: number, end: number): InsnStatement | undefined {
+  if (dst >= HALF && src < HALF) return undefined;
+  // clang prints `r2 = w9` for a zero-extending move: that is what a 32-bit move does.
+  return insn(ALU[variant(src, true)], start, end, dst & (HALF - 1), src & (HALF - 1));
 }
 
 const Cast = /\([ \t]*s(8|16|32)[ \t]*\)/y;
 
 /** `r1 = (s8)r2`, or a constant in parentheses. */
-function takeSignExtension(scanner: Scanner, start: number, dst: Reg): InsnStatement | undefined {
+function takeSignExtension(scanner: Scanner, start: number, dst: number): InsnStatement | undefined {
   const bits = scanner.takeMatch(Cast)?.[1];
   if (bits === undefined) return takeConstant(scanner, start, dst);
-  const src = takeRegister(scanner);
-  if (src?.width !== dst.width) return undefined;
-  const def = findInsn(`movsx${bits}${dst.width === 32 ? '_32' : ''}`);
-  return insn(def, start, src.end, { dst: dst.number, src: src.number });
+  const at = scanner.place;
+  const src = takeReg(scanner);
+  if (src === NO_REGISTER || src >= HALF !== dst >= HALF) return undefined;
+  const def = findInsn(`movsx${bits}${dst >= HALF ? '_32' : ''}`);
+  return insn(def, start, at + widthOf(src), dst & (HALF - 1), src & (HALF - 1));
 }
 
 /** `r1 = be16 r1`; the row does not say the register that is read, so both must be one. */
-function takeSwap(scanner: Scanner, start: number, dst: Reg, name: string): InsnStatement | undefined {
-  const src = takeRegister(scanner);
-  if (dst.width !== 64 || src?.width !== 64 || src.number !== dst.number) return undefined;
-  return insn(findInsn(name), start, src.end, { dst: dst.number });
+function takeSwap(scanner: Scanner, start: number, dst: number, name: string): InsnStatement | undefined {
+  const at = scanner.place;
+  const src = takeReg(scanner);
+  if (dst >= HALF || src !== dst) return undefined;
+  return insn(findInsn(name), start, at + widthOf(src), dst, 0);
+}
+
+/** `r1 = addr_space_cast(r2, 0, 1)` */
+function takeCast(scanner: Scanner, start: number, dst: number): InsnStatement | undefined {
+  if (dst >= HALF || !scanner.takeWord('addr_space_cast') || !scanner.takeSign(0x28)) return undefined;
+  const src = takeReg(scanner);
+  if (src === NO_REGISTER || src >= HALF || !scanner.takeSign(0x2c)) return undefined;
+  const to = takeExpression(scanner);
+  const from = to && scanner.takeSign(0x2c) ? takeExpression(scanner) : undefined;
+  const end = scanner.place + 1;
+  if (!to || !from || !scanner.takeSign(0x29)) return undefined;
+  return insn(ADDR_SPACE_CAST, start, end, dst, src, undefined, addressSpaces(to, from));
 }
 
 /** A register behind a sign, and not the start of a name. */
@@ -152,88 +238,92 @@ function isRegisterNext(scanner: Scanner): boolean {
   return /^-[ \t]*[rw]\d/.test(scanner.text.slice(scanner.at, scanner.at + 8));
 }
 
-function takeNegation(scanner: Scanner, start: number, dst: Reg): InsnStatement | undefined {
+function takeNegation(scanner: Scanner, start: number, dst: number): InsnStatement | undefined {
   scanner.takeSign(0x2d);
-  const src = takeRegister(scanner);
-  if (!src || src.number !== dst.number || src.width !== dst.width) return undefined;
-  return insn(rowOf({ kind: 'neg', op: '-', width: dst.width }), start, src.end, { dst: dst.number });
+  const at = scanner.place;
+  const src = takeReg(scanner);
+  if (src !== dst) return undefined;
+  return insn(NEG[dst >= HALF ? 1 : 0], start, at + widthOf(src), dst & (HALF - 1), 0);
 }
 
-function takeAlu(scanner: Scanner, start: number, dst: Reg, op: string): InsnStatement | undefined {
-  const src = takeRegister(scanner);
-  const key = `${dst.width} ${op}`;
-  if (src) {
-    if (src.width !== dst.width) return undefined;
-    return insn(ALU_X.get(key), start, src.end, { dst: dst.number, src: src.number });
+function takeAlu(scanner: Scanner, start: number, dst: number, op: number): InsnStatement | undefined {
+  const at = scanner.place;
+  const src = takeReg(scanner);
+  if (src !== NO_REGISTER) {
+    if (dst >= HALF !== src >= HALF) return undefined;
+    const def = ALU[op * 4 + variant(dst, true)];
+    return insn(def, start, at + widthOf(src), dst & (HALF - 1), src & (HALF - 1));
   }
   const imm = takeExpression(scanner);
-  return imm && insn(ALU_K.get(key), start, imm.end, { dst: dst.number, imm });
+  return imm && insn(ALU[op * 4 + variant(dst, false)], start, imm.end, dst & (HALF - 1), 0, undefined, imm);
 }
 
-interface Address {
-  readonly size: string;
-  readonly base: number;
-  readonly off: Expr | undefined;
-  /** Behind the closing parenthesis. */
-  readonly end: number;
-}
-
-/** `*(u32 *)(r1 + 4)` */
-function takeAddress(scanner: Scanner): Address | undefined {
-  const size = scanner.takeMatch(MemorySize)?.[1];
-  const base = size === undefined ? undefined : takeRegister(scanner);
-  if (size === undefined || base?.width !== 64) return undefined;
-  const { code } = scanner;
-  const hasOffset = code === 0x2b || code === 0x2d;
-  const off = hasOffset ? takeExpression(scanner) : undefined;
-  if (hasOffset && !off) return undefined;
-  const end = scanner.at + 1;
-  return scanner.takeSign(0x29) ? { size, base: base.number, off, end } : undefined;
-}
-
-function takeLoad(scanner: Scanner, start: number, dst: Reg): InsnStatement | undefined {
-  const address = takeAddress(scanner);
-  if (!address || (dst.width === 32 && (address.size === 'u64' || address.size[0] === 's'))) return undefined;
+function takeLoad(scanner: Scanner, start: number, dst: number): InsnStatement | undefined {
+  const address = takeAddress(scanner, dst === 0);
+  if (!address) return undefined;
   const { size, base, off, end } = address;
-  return insn(LOAD.get(size), start, end, { dst: dst.number, src: base, off });
+  if (address.packet) return insn(address.packet, start, end, 0, base, off, address.imm);
+  // The upper half is cleared in any case, so a `w` register makes no difference.
+  if (dst >= HALF && size >= U64) return undefined;
+  return insn(LOAD[size], start, end, dst & (HALF - 1), base, off);
 }
 
 function takeStore(scanner: Scanner, start: number): InsnStatement | undefined {
-  const address = takeAddress(scanner);
-  if (!address || address.size[0] === 's' || !scanner.takeSign(0x3d)) return undefined;
+  const address = takeAddress(scanner, false);
+  if (!address || address.size > U64 || !scanner.takeSign(0x3d)) return undefined;
   const { size, base: dst, off } = address;
-  const src = takeRegister(scanner);
-  if (src) {
-    if (src.width === 32 && size === 'u64') return undefined;
-    return insn(STORE_X.get(size), start, src.end, { dst, off, src: src.number });
+  const at = scanner.place;
+  const src = takeReg(scanner);
+  if (src !== NO_REGISTER) {
+    if (src >= HALF && size === U64) return undefined;
+    return insn(STORE_X[size], start, at + widthOf(src), dst, src & (HALF - 1), off);
   }
   const imm = takeExpression(scanner);
-  return imm && insn(STORE_K.get(size), start, imm.end, { dst, off, imm });
+  return imm && insn(STORE_K[size], start, imm.end, dst, 0, off, imm);
 }
 
 /** `lock *(u64 *)(r1 + 0) += r2` */
 function takeLock(scanner: Scanner, start: number): InsnStatement | undefined {
-  scanner.takeWord('lock');
-  const address = scanner.code === 0x2a ? takeAddress(scanner) : undefined;
-  const op = address && scanner.takeMatch(CompoundAssign)?.[0].slice(0, -1);
-  const src = op === undefined ? undefined : takeRegister(scanner);
-  if (!address || !src || address.size[0] === 's') return undefined;
-  const width = Number(address.size.slice(1));
-  const def = rowOf({ kind: 'atomic', op: op!, width, size: width / 8, x: true });
-  return insn(def, start, src.end, { dst: address.base, src: src.number, off: address.off });
+  const address = scanner.code === 0x2a ? takeAddress(scanner, false) : undefined;
+  if (!address || address.size > U64) return undefined;
+  const op = takeCompound(scanner);
+  const at = scanner.place;
+  const src = op < 0 ? NO_REGISTER : takeReg(scanner);
+  if (src === NO_REGISTER) return undefined;
+  const size = SIZES[address.size]!;
+  const def = rowOf({ kind: 'atomic', op: ALU_OPS[op]!, width: size * 8, size, x: true });
+  return insn(def, start, at + widthOf(src), address.base, src & (HALF - 1), address.off);
+}
+
+/** The number of a comparison, or -1; passes over it. */
+function takeCompare(scanner: Scanner): number {
+  const { code } = scanner;
+  const signed = code === 0x73;
+  const first = signed ? scanner.codeAt(1) : code;
+  const equals = scanner.codeAt(signed ? 2 : 1) === 0x3d;
+  let op: number;
+  if (first === 0x3e) op = (signed ? 6 : 2) + (equals ? 1 : 0);
+  else if (first === 0x3c) op = (signed ? 8 : 4) + (equals ? 1 : 0);
+  else if (signed) return -1;
+  else if (first === 0x26) op = equals ? -1 : 10;
+  else if (equals) op = first === 0x3d ? 0 : first === 0x21 ? 1 : -1;
+  else return -1;
+  if (op < 0) return -1;
+  scanner.at += (signed ? 2 : 1) + (equals ? 1 : 0);
+  scanner.skipSpaces();
+  return op;
 }
 
 function takeIf(scanner: Scanner, start: number): InsnStatement | undefined {
-  scanner.takeWord('if');
-  const dst = takeRegister(scanner);
-  const op = dst && scanner.takeMatch(Compare)?.[0];
-  if (!dst || op === undefined) return undefined;
-  const src = takeRegister(scanner);
-  const imm = src ? undefined : takeExpression(scanner);
-  if (!scanner.takeWord('goto')) return undefined;
+  const dst = takeReg(scanner);
+  const op = dst === NO_REGISTER ? -1 : takeCompare(scanner);
+  if (op < 0) return undefined;
+  const src = takeReg(scanner);
+  const x = src !== NO_REGISTER;
+  const imm = x ? undefined : takeExpression(scanner);
+  if ((!x && !imm) || !scanner.takeWord('goto')) return undefined;
   const target = takeExpression(scanner);
-  const key = `${dst.width} ${op}`;
-  if (!target || src?.width === (dst.width === 64 ? 32 : 64)) return undefined;
-  if (src) return insn(JUMP_X.get(key), start, target.end, { dst: dst.number, src: src.number, target });
-  return imm && insn(JUMP_K.get(key), start, target.end, { dst: dst.number, imm, target });
+  if (!target || (x && dst >= HALF !== src >= HALF)) return undefined;
+  const def = JUMP[op * 4 + variant(dst, x)];
+  return insn(def, start, target.end, dst & (HALF - 1), x ? src & (HALF - 1) : 0, undefined, imm, target);
 }

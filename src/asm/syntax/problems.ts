@@ -1,6 +1,14 @@
-import { type Diagnostic, type DiagnosticParts, diagnostic, type SourceText } from '../../util/diagnostic.ts';
+import {
+  type Diagnostic,
+  type DiagnosticParts,
+  diagnostic,
+  type Label,
+  type SourceText,
+  type Span,
+} from '../../util/diagnostic.ts';
 import { didYouMean } from '../../util/suggest.ts';
 import type { Range } from './ast.ts';
+import { type Origin, Sources } from './sources.ts';
 
 /** A file with more problems than this is not the file that somebody meant to assemble. */
 const MAX_PROBLEMS = 1000;
@@ -11,15 +19,23 @@ const MAX_PROBLEMS = 1000;
  */
 const MAX_COMPARISONS = 200_000;
 
-/** Collects what is wrong with one source. */
+/** A problem deep in macros shows the innermost of their calls. */
+const MAX_SHOWN_ORIGINS = 3;
+
+/** Collects what is wrong with one source and what it includes. */
 export class Problems {
-  readonly source: SourceText;
-  readonly #all: Diagnostic[] = [];
+  readonly sources: Sources;
+  readonly #all: { readonly at: number; readonly problem: Diagnostic }[] = [];
   #errors = 0;
   #comparisons = 0;
 
   constructor(source: SourceText) {
-    this.source = source;
+    this.sources = new Sources(source);
+  }
+
+  /** The file itself. */
+  get source(): SourceText {
+    return this.sources.main.source;
   }
 
   error(
@@ -42,10 +58,42 @@ export class Problems {
     this.#add(range, { ...more, severity: 'warning', code, message });
   }
 
+  /** For what a user should know and need not mend. */
+  note(
+    range: Range,
+    code: string,
+    message: string,
+    more: Omit<Partial<DiagnosticParts>, 'span' | 'severity'> = {},
+  ): void {
+    this.#add(range, { ...more, severity: 'note', code, message });
+  }
+
   #add(range: Range, parts: DiagnosticParts): void {
-    if (this.#all.length >= MAX_PROBLEMS) return;
-    const span = { source: this.source, start: range.start, end: Math.max(range.end, range.start) };
-    this.#all.push(diagnostic({ ...parts, span }));
+    if (this.full) return;
+    const { span, origins } = this.#place(range);
+    const labels = [...(parts.labels ?? []), ...origins];
+    this.#all.push({ at: range.start, problem: diagnostic({ ...parts, span, labels }) });
+  }
+
+  /** Where a range lies, and the lines that brought the text in. */
+  #place(range: Range): { readonly span: Span; readonly origins: Label[] } {
+    const origins: Label[] = [];
+    let { origin } = this.sources.bufferAt(range.start);
+    while (origin && origins.length < MAX_SHOWN_ORIGINS) {
+      origins.push(this.label(origin.at, describeOrigin(origin)));
+      ({ origin } = this.sources.bufferAt(origin.at.start));
+    }
+    return { span: this.span(range), origins };
+  }
+
+  span({ start, end }: Range): Span {
+    const { source, base } = this.sources.bufferAt(start);
+    return { source, start: start - base, end: Math.max(end, start) - base };
+  }
+
+  /** What the text says there. */
+  textOf(range: Range): string {
+    return this.sources.textOf(range);
   }
 
   /** A `help` line with the name that was probably meant, or none. */
@@ -56,20 +104,33 @@ export class Problems {
     return didYouMean(name, names);
   }
 
+  /** True when there are so many that nobody reads on. */
+  get full(): boolean {
+    return this.#all.length >= MAX_PROBLEMS;
+  }
+
   get failed(): boolean {
     return this.#errors > 0;
   }
 
-  /** In the order of the text. */
+  /** In the order of the text; what macros and included files bring stands where they are asked for. */
   list(): readonly Diagnostic[] {
-    return [...this.#all].sort((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0));
+    const order = (offset: number): number => {
+      const { origin } = this.sources.bufferAt(offset);
+      return origin ? order(origin.at.start) : offset;
+    };
+    return this.#all
+      .map(({ at, problem }) => ({ at, outer: order(at), problem }))
+      .sort((a, b) => a.outer - b.outer || a.at - b.at)
+      .map(({ problem }) => problem);
   }
 
   /** For the `labels` of a diagnostic. */
-  label(
-    range: Range,
-    message: string,
-  ): { span: { source: SourceText; start: number; end: number }; message: string } {
-    return { span: { source: this.source, start: range.start, end: range.end }, message };
+  label(range: Range, message: string): Label {
+    return { span: this.span(range), message };
   }
+}
+
+function describeOrigin({ kind, name }: Origin): string {
+  return kind === 'macro' ? `in this use of the macro '${name}'` : `'${name}' is included here`;
 }

@@ -1,11 +1,15 @@
 /** Reads one line of a text, character by character; every `take…` passes over what it takes. */
 export class Scanner {
+  /** Without the parts that comments take over several lines. */
   readonly text: string;
+  /** Where the text begins in the space of all texts of a run; added to every place that is noted. */
+  readonly base: number;
   at = 0;
   end = 0;
 
-  constructor(text: string) {
+  constructor(text: string, base = 0) {
     this.text = text;
+    this.base = base;
   }
 
   /** The character code here, or 0 at the end of the line. */
@@ -15,6 +19,11 @@ export class Scanner {
 
   codeAt(ahead: number): number {
     return this.at + ahead < this.end ? this.text.charCodeAt(this.at + ahead) : 0;
+  }
+
+  /** The place here, in the space of all texts. */
+  get place(): number {
+    return this.base + this.at;
   }
 
   skipSpaces(): void {
@@ -64,12 +73,12 @@ export class Scanner {
 const HASH = 0x23;
 const SLASH = 0x2f;
 
-function isSpace(code: number): boolean {
+export function isSpace(code: number): boolean {
   return code === 0x20 || (code >= 0x09 && code <= 0x0d && code !== 0x0a) || code === 0xfeff;
 }
 
 /** What a word can go on with. */
-function isWordPart(code: number): boolean {
+export function isWordPart(code: number): boolean {
   return (
     (code >= 0x61 && code <= 0x7a) ||
     (code >= 0x41 && code <= 0x5a) ||

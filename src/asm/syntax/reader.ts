@@ -1,0 +1,303 @@
+import type { SourceText } from '../../util/diagnostic.ts';
+import type { Expr, Range, Statement } from './ast.ts';
+import { withoutBlockComments } from './comments.ts';
+import { Conditionals } from './conditionals.ts';
+import { expandMacro, type Macro, parseArguments, parseMacroHead } from './macros.ts';
+import type { ParsedText } from './parse-grammar.ts';
+import { takeLabel, takeLine } from './plain.ts';
+import { takeExpression } from './plain-expression.ts';
+import { PRELUDE } from './prelude.ts';
+import type { Problems } from './problems.ts';
+import { commentStart } from './raw-directives.ts';
+import { Scanner } from './scanner.ts';
+import type { Origin } from './sources.ts';
+
+/** Reads the lines that the plain reader leaves, at their places. */
+export type GrammarReader = (problems: Problems, text: string, base: number) => ParsedText;
+
+/** Who takes what is read, and knows what the reader has to ask. */
+export interface ReaderHost {
+  statement(statement: Statement): void;
+  /** A name in a line that could not be read: that it is missing is no second problem. */
+  poison(name: string): void;
+  /** The value of what can be counted here and now; undefined after a problem. */
+  number(expr: Expr, what: string): bigint | undefined;
+  isDefined(name: string): boolean;
+  /** The text that `.include` names, or undefined where there is none. */
+  include(name: string, from: SourceText): SourceText | undefined;
+}
+
+/** A text on the way, with the place that it has been read to. */
+interface Frame {
+  readonly scanner: Scanner;
+  readonly source: SourceText;
+  next: number;
+  /** Conditionals that were open when it began. */
+  readonly conditionals: number;
+}
+
+/** A `.macro` or `.rept` whose end has yet to come. */
+interface Recording {
+  readonly frame: Frame;
+  readonly opening: '.macro' | '.rept';
+  readonly range: Range;
+  readonly from: number;
+  /** Of the same kind, inside. */
+  nested: number;
+  finish(body: string): void;
+}
+
+/** Texts inside texts: deeper than people nest, and a macro that uses itself must end. */
+const MAX_DEPTH = 100;
+/** All texts together: what macros and repetitions become. */
+const MAX_TOTAL_LENGTH = 1024 * 1024 * 1024;
+/** Repetitions and expansions in all; each costs memory of its own. */
+const MAX_EXPANSIONS = 1_000_000;
+
+const CLOSING = { '.macro': '.endm', '.rept': '.endr' } as const;
+const RECORDING_WORDS: Readonly<Record<string, 1 | -1>> = {
+  '.macro': 1,
+  '.rept': 1,
+  '.endm': -1,
+  '.endmacro': -1,
+  '.endr': -1,
+};
+const DOT = 0x2e;
+
+/**
+ * Reads a text line by line into statements and hands them on one by one: a file of a million lines
+ * never stands in memory as a million objects. Macros, conditions and included files are dealt with
+ * here; who takes the statements does not know of them.
+ */
+export class TextReader {
+  readonly #problems: Problems;
+  readonly #host: ReaderHost;
+  readonly #frames: Frame[] = [];
+  readonly #macros: Map<string, Macro> = new Map();
+  readonly #conditionals: Conditionals;
+  readonly #statements: Statement[] = [];
+  #recording: Recording | undefined;
+  #expansions = 0;
+  /** What reads the lines that are not plain; may be set when the first of them is met. */
+  grammar: GrammarReader | undefined;
+
+  constructor(problems: Problems, host: ReaderHost) {
+    this.#problems = problems;
+    this.#host = host;
+    this.#conditionals = new Conditionals(problems, host);
+    this.#push(problems.source, 0);
+  }
+
+  /**
+   * Goes on to the end, or to the first line that needs the grammar where there is none yet: then
+   * set it and call again.
+   */
+  read(): 'done' | 'needs-grammar' {
+    for (let frame = this.#frames.at(-1); frame; frame = this.#frames.at(-1)) {
+      const { text } = frame.scanner;
+      if (frame.next > text.length || this.#problems.full) this.#pop(frame);
+      else if (!this.#line(frame)) return 'needs-grammar';
+    }
+    return 'done';
+  }
+
+  #push(source: SourceText, base: number): void {
+    const text = withoutBlockComments(source.text, base, this.#problems);
+    const scanner = new Scanner(text, base);
+    this.#frames.push({ scanner, source, next: 0, conditionals: this.#conditionals.depth });
+  }
+
+  #pop(frame: Frame): void {
+    this.#frames.pop();
+    if (this.#recording?.frame === frame) {
+      const { opening, range } = this.#recording;
+      this.#problems.error(range, 'unclosed-block', `'${opening}' has no '${CLOSING[opening]}'`);
+      this.#recording = undefined;
+    }
+    this.#conditionals.closeTo(frame.conditionals);
+  }
+
+  /** One line; false where it has to wait for the grammar. */
+  #line(frame: Frame): boolean {
+    const { scanner } = frame;
+    const start = frame.next;
+    const newline = scanner.text.indexOf('\n', start);
+    scanner.at = start;
+    scanner.end = newline < 0 ? scanner.text.length : newline;
+    frame.next = scanner.end + 1;
+    scanner.skipSpaces();
+    if (this.#recording) this.#record(this.#recording, scanner, start);
+    else if (scanner.code === DOT && this.#control(frame)) return true;
+    else if (this.#conditionals.active) {
+      scanner.at = start;
+      if (takeLine(scanner, this.#statements)) {
+        // A declaration in braces takes more than a line.
+        frame.next = scanner.end + 1;
+        this.#flush();
+      } else {
+        this.#statements.length = 0;
+        return this.#unusual(frame, start);
+      }
+    }
+    return true;
+  }
+
+  #flush(): void {
+    const statements = this.#statements;
+    for (let at = 0; at < statements.length; at++) this.#host.statement(statements[at]!);
+    statements.length = 0;
+  }
+
+  /** A line that is not plain: a macro's use, or something for the grammar. */
+  #unusual(frame: Frame, start: number): boolean {
+    const { scanner } = frame;
+    scanner.at = start;
+    scanner.skipSpaces();
+    while (takeLabel(scanner, this.#statements));
+    const word = scanner.text.slice(scanner.at, scanner.wordEnd());
+    const macro = this.#macros.get(word) ?? PRELUDE.get(word);
+    if (macro) {
+      this.#flush();
+      this.#expand(macro, scanner);
+      return true;
+    }
+    this.#statements.length = 0;
+    if (!this.grammar) {
+      frame.next = start;
+      return false;
+    }
+    // With its end, which messages tell from the end of the file.
+    const line = scanner.text.slice(start, scanner.end + 1);
+    const { statements, poisoned } = this.grammar(this.#problems, line, scanner.base + start);
+    for (const statement of statements) this.#host.statement(statement);
+    for (const name of poisoned) this.#host.poison(name);
+    return true;
+  }
+
+  #restOf(scanner: Scanner): { readonly text: string; readonly start: number } {
+    const end = commentStart(scanner.text, scanner.at, scanner.end);
+    return { text: scanner.text.slice(scanner.at, end).trimEnd(), start: scanner.place };
+  }
+
+  /** `.macro`, `.if`, `.include` and their like; false for another directive. */
+  #control(frame: Frame): boolean {
+    const { scanner } = frame;
+    const { at, base } = scanner;
+    const end = scanner.wordEnd();
+    const name = scanner.text.slice(at, end);
+    const range = { start: base + at, end: base + end };
+    scanner.at = end;
+    scanner.skipSpaces();
+    if (this.#conditionals.directive(name, range, scanner)) return true;
+    const handler = this.#conditionals.active ? this.#controls[name] : undefined;
+    if (handler) handler(frame, range);
+    return handler !== undefined;
+  }
+
+  readonly #controls: Readonly<Record<string, (frame: Frame, range: Range) => void>> = {
+    '.macro': (frame, range) => this.#beginMacro(frame, range),
+    '.rept': (frame, range) => this.#beginRepetition(frame, range),
+    '.include': (frame, range) => this.#include(frame, range),
+    '.endm': (_frame, range) => this.#stray(range, '.macro'),
+    '.endmacro': (_frame, range) => this.#stray(range, '.macro'),
+    '.endr': (_frame, range) => this.#stray(range, '.rept'),
+  };
+
+  #stray(range: Range, opening: string): void {
+    const name = this.#problems.textOf(range);
+    this.#problems.error(range, 'stray-end', `there is no '${opening}' that this '${name}' could end`);
+  }
+
+  #begin(frame: Frame, range: Range, opening: Recording['opening'], finish: (body: string) => void): void {
+    this.#recording = { frame, opening, range, from: frame.next, nested: 0, finish };
+  }
+
+  /** A line between `.macro` and `.endm`: kept as it is. */
+  #record(recording: Recording, scanner: Scanner, lineStart: number): void {
+    const step =
+      scanner.code === DOT ? RECORDING_WORDS[scanner.text.slice(scanner.at, scanner.wordEnd())] : undefined;
+    if (step === 1) recording.nested++;
+    else if (step === -1 && recording.nested > 0) recording.nested--;
+    else if (step === -1) {
+      this.#recording = undefined;
+      recording.finish(scanner.text.slice(recording.from, lineStart));
+    }
+  }
+
+  #beginMacro(frame: Frame, range: Range): void {
+    const { text, start } = this.#restOf(frame.scanner);
+    const head = parseMacroHead(text, start, this.#problems);
+    this.#begin(frame, range, '.macro', (body) => {
+      if (!head) return;
+      const known = this.#macros.get(head.name);
+      if (known)
+        this.#problems.error(head.defined, 'defined-twice', `the macro '${head.name}' is defined twice`, {
+          labels: [this.#problems.label(known.defined!, 'first defined here')],
+        });
+      else this.#macros.set(head.name, { ...head, body });
+    });
+  }
+
+  #beginRepetition(frame: Frame, range: Range): void {
+    const expr = takeExpression(frame.scanner);
+    if (!expr) this.#problems.error(range, 'argument', "'.rept' needs a number of repetitions");
+    const count = expr && this.#host.number(expr, 'the number of repetitions');
+    this.#begin(frame, range, '.rept', (body) => {
+      if (count === undefined || count <= 0n) return;
+      if (this.#room(range, count, body.length))
+        this.#expandText(body.repeat(Number(count)), { kind: 'macro', name: '.rept', at: range });
+    });
+  }
+
+  #include(frame: Frame, range: Range): void {
+    const { text, start } = this.#restOf(frame.scanner);
+    const name = /^"([^"\n]+)"$/.exec(text)?.[1];
+    const at = { start, end: start + Math.max(1, text.length) };
+    if (name === undefined) {
+      this.#problems.error(
+        text === '' ? range : at,
+        'argument',
+        "'.include' needs a file name in double quotes",
+      );
+      return;
+    }
+    const source = this.#host.include(name, frame.source);
+    if (!source) this.#problems.error(at, 'no-such-file', `there is no file '${name}' to include`);
+    else if (this.#room(at, 1n, source.text.length))
+      this.#push(source, this.#problems.sources.add(source, { kind: 'include', name, at }).base);
+  }
+
+  #expand(macro: Macro, scanner: Scanner): void {
+    const { at, base } = scanner;
+    const end = scanner.wordEnd();
+    const range = { start: base + at, end: base + end };
+    const text = scanner.text.slice(end, scanner.end);
+    const args = parseArguments(text, base + end);
+    const body = expandMacro(macro, { ...args, start: range.start }, this.#expansions, this.#problems);
+    if (body !== undefined && this.#room(range, 1n, body.length))
+      this.#expandText(body, { kind: 'macro', name: macro.name, at: { start: range.start, end: args.end } });
+  }
+
+  #expandText(text: string, origin: Origin): void {
+    const source = { name: `<${origin.name}>`, text };
+    this.#push(source, this.#problems.sources.add(source, origin).base);
+  }
+
+  /** Whether that much more may be read. */
+  #room(range: Range, count: bigint, length: number): boolean {
+    this.#expansions++;
+    const { size } = this.#problems.sources;
+    const refuse = (message: string): false => {
+      this.#problems.error(range, 'nested-too-deep', message);
+      return false;
+    };
+    if (this.#frames.length >= MAX_DEPTH)
+      return refuse(`macros and included files can be nested ${MAX_DEPTH} deep, not deeper`);
+    if (
+      this.#expansions > MAX_EXPANSIONS ||
+      BigInt(size) + count * BigInt(length + 1) > BigInt(MAX_TOTAL_LENGTH)
+    )
+      return refuse('what the macros of this file become is too long');
+    return true;
+  }
+}
