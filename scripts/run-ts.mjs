@@ -29,4 +29,6 @@ await build({
   define: { 'import.meta.url': JSON.stringify(pathToFileURL(entry).href) },
 });
 process.argv = [process.argv[0], entry, ...args];
+// Stacks name the TypeScript file, and so do programs that the builder makes in it.
+process.setSourceMapsEnabled(true);
 await import(pathToFileURL(join(out, 'main.mjs')).href);

@@ -7,6 +7,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   util: 0,
   isa: 1,
   btf: 2,
+  flow: 2,
   object: 3,
   asm: 4,
   elf: 4,

@@ -35,6 +35,7 @@ export async function main(args: readonly string[], version: string): Promise<Ex
   addObjectCommands(program, run);
   addKernelCommands(program, run);
   addXdpCommands(program, run);
+  addDocCommand(program, run);
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
@@ -54,6 +55,8 @@ type Run = <A extends unknown[]>(load: () => Promise<Handler<A>>) => (...given: 
 const jsonOption = (): Option => new Option('--json', 'print one JSON document on stdout');
 const endianOption = (): Option =>
   new Option('--endian <order>', 'byte order').choices(['little', 'big']).default('little');
+const styleOption = (): Option =>
+  new Option('--style <style>', 'how instructions are written').choices(['llvm', 'mnemonic']);
 const typeOption = (): Option =>
   new Option('--type <type>', 'program type where the section name does not tell: xdp, sched_cls …');
 const licenseOption = (): Option => new Option('--license <text>', 'licence in place of the object’s');
@@ -74,6 +77,14 @@ function addFileCommands(program: Command, run: Run): void {
     .argument('<file>', 'assembly text')
     .option('-o, --output <file>', 'where to write (default: the name with .o, or - for stdin)')
     .option('--raw [section]', 'write the bare instructions of one section')
+    .addOption(
+      new Option('--from <kind>', 'FILE is a dump (default: as it looks)').choices([
+        'objdump',
+        'verifier-log',
+        'xlated',
+      ]),
+    )
+    .option('--map <slot=name>', 'what map a dump’s instruction loads (may be repeated)', collected)
     .addOption(endianOption())
     .addOption(jsonOption())
     .action(run(async () => (await import('./commands/asm.ts')).asm));
@@ -84,9 +95,22 @@ function addFileCommands(program: Command, run: Run): void {
     .argument('<file>', 'object, assembly text, or with --raw bare instructions')
     .option('--raw', 'the file holds bare instructions')
     .option('--no-relocations', 'leave the relocations out')
+    .addOption(styleOption())
     .addOption(endianOption())
     .addOption(jsonOption())
     .action(run(async () => (await import('./commands/on-files.ts')).disasm));
+  program
+    .command('fmt')
+    .summary('format assembly texts')
+    .description(
+      'Prints FILES formatted; with --style in one dialect, converted where they are in the other. Lines that cannot be read stay as they are.',
+    )
+    .argument('<files...>', 'assembly texts')
+    .addOption(styleOption())
+    .option('--check', 'print the names of files that are not formatted, and fail if there are any')
+    .option('--write', 'write the files')
+    .addOption(jsonOption())
+    .action(run(async () => (await import('./commands/on-files.ts')).fmt));
   program
     .command('inspect')
     .summary('show what an object holds')
@@ -243,4 +267,18 @@ function addXdpCommands(program: Command, run: Run): void {
     .addOption(modeOption())
     .addOption(jsonOption())
     .action(run(async () => (await import('./commands/on-kernel.ts')).xdp.detach));
+}
+
+function addDocCommand(program: Command, run: Run): void {
+  program
+    .command('doc')
+    .summary('explain an instruction, helper, map or program type, directive, kfunc or constant')
+    .description(
+      'Shows what NAME is. KIND is helper, insn, map, prog, directive, kfunc or constant; alone it lists all of them. An instruction is found by its mnemonic, its opcode or its text: tsbpf doc insn "r1 += r2".',
+    )
+    .usage('[options] [kind] [name]')
+    .argument('[words...]')
+    .option('--markdown', 'print Markdown')
+    .addOption(jsonOption())
+    .action(run(async () => (await import('./commands/doc.ts')).doc));
 }

@@ -1,5 +1,8 @@
-import { decodeInsns, type Instruction } from '../isa/codec.ts';
-import type { InsnKind } from '../isa/insn-table.ts';
+import { insnAt } from '../flow/code.ts';
+import { type FlowConstants, flowConstants } from '../flow/constants.ts';
+import { type FlowReference, flowGraph } from '../flow/graph.ts';
+import { registerEffect } from '../flow/registers.ts';
+import type { FlowValue } from '../flow/values.ts';
 import type { Endian } from '../util/bytes.ts';
 import type { FunctionSpec } from './spec.ts';
 
@@ -18,40 +21,36 @@ const TAIL_CALL = 12;
 const MAP_REGISTER = 2;
 const INDEX_REGISTER = 3;
 
-/** Steps back from all calls together; code that takes more is not what anybody laid out as a dispatcher. */
+/** Slots gone back from all calls together; code that takes more is not what anybody laid out as a dispatcher. */
 const MAX_STEPS = 100_000;
 
-/** What is known of a register on the way back from a call: it has yet to be found, or it was. */
-type Known = { readonly in: number } | { readonly at: number } | 'unknown';
-
-interface State {
-  /** Index of the instruction before which this holds. */
-  readonly at: number;
-  readonly map: Known;
-  readonly index: Known;
-}
-
 /**
- * The tail calls of a function with their constant arguments, found by walking back from each call
- * along every path: what comes out of a move or a wide load, through copies of registers.
+ * The tail calls of a function with their arguments as far as constants tell. Where several ways
+ * bring different values to a call, it is walked back to the blocks that set them: one edge for each
+ * pair of arguments. A call that constants rule out has none.
  */
 export function tailCallEdges(fn: FunctionSpec, endian: Endian): TailCallEdge[] {
-  const insns = decodeInsns(fn.code, endian);
-  const calls = insns.flatMap(({ def, imm }, at) => (def.name === 'call' && imm === TAIL_CALL ? [at] : []));
+  const graph = flowGraph(fn.code, { endian, references: flowReferences(fn) });
+  const { code, references, blockOf } = graph;
+  const calls: number[] = [];
+  for (let slot = 0; slot < code.slots; slot++) {
+    if (insnAt(code, slot).name === 'call' && code.imm[slot] === TAIL_CALL && !references.has(slot))
+      calls.push(slot);
+  }
   if (calls.length === 0) return [];
-  const slots = slotsOf(insns);
-  const before = predecessors(insns, slots);
+  const constants = flowConstants(graph);
   const maps = new Map(
     fn.relocations.flatMap((entry) => (entry.kind === 'map' ? [[entry.slot, entry.map]] : [])),
   );
-  const budget = { steps: MAX_STEPS };
-  return calls.flatMap((call) => {
+  const walk = new WalkBack(constants);
+  return calls.flatMap((slot) => {
+    if (!constants.isExecuted(blockOf[slot]!)) return [];
     const found = new Map<string, TailCallEdge>();
-    for (const { map, index } of pathsBack(insns, before, call, budget)) {
+    for (const { map, index } of walk.from(slot)) {
       const edge = {
-        slot: slots[call]!,
-        map: typeof map === 'object' && 'at' in map ? maps.get(slots[map.at]!) : undefined,
-        index: typeof index === 'object' && 'at' in index ? constantOf(insns[index.at]!) : undefined,
+        slot,
+        map: map.kind === 'address' && map.offset === 0 ? maps.get(map.slot) : undefined,
+        index: index.kind === 'constant' ? Number(BigInt.asUintN(32, index.value)) : undefined,
       };
       found.set(`${edge.map} ${edge.index}`, edge);
     }
@@ -59,93 +58,98 @@ export function tailCallEdges(fn: FunctionSpec, endian: Endian): TailCallEdge[] 
   });
 }
 
-function slotsOf(insns: readonly Instruction[]): number[] {
-  let slot = 0;
-  return insns.map((insn) => {
-    const here = slot;
-    slot += insn.def.slots;
-    return here;
-  });
-}
-
-/** For each instruction those that can run just before it. */
-function predecessors(
-  insns: readonly Instruction[],
-  slots: readonly number[],
-): readonly (readonly number[])[] {
-  const indexAt = new Map(slots.map((slot, at) => [slot, at]));
-  const out: number[][] = insns.map(() => []);
-  for (const [at, { def, off, imm }] of insns.entries()) {
-    if (def.kind !== 'ja' && def.kind !== 'exit') out[at + 1]?.push(at);
-    const distance = def.off === 'branch' ? off : def.imm === 'branch' ? imm : undefined;
-    const target = distance === undefined ? undefined : indexAt.get(slots[at]! + 1 + distance);
-    if (target !== undefined) out[target]!.push(at);
+/** What the bytes of a function do not say, for `flowGraph`. */
+export function flowReferences(fn: FunctionSpec): ReadonlyMap<number, FlowReference> {
+  const references = new Map<number, FlowReference>();
+  for (const { kind, slot } of fn.relocations) {
+    const call = kind === 'call' || (kind === 'extern' && fn.code[slot * 8] === CALL_OPCODE);
+    references.set(slot, { kind: call ? 'extern' : 'address' });
   }
-  return out;
+  for (const { slot } of fn.coreRelocations) references.set(slot, { kind: 'patched' });
+  return references;
+}
+const CALL_OPCODE = 0x85;
+
+/** An argument on the way back from a call: the register that it is in, or what it is. */
+type Argument = FlowValue | { readonly kind: 'in'; readonly register: number };
+
+interface Place<T> {
+  readonly map: T;
+  readonly index: T;
 }
 
-/** What both arguments are on each path to a call. */
-function pathsBack(
-  insns: readonly Instruction[],
-  before: readonly (readonly number[])[],
-  call: number,
-  budget: { steps: number },
-): State[] {
-  const done: State[] = [];
-  const seen = new Set<string>();
-  const waiting: State[] = [{ at: call, map: { in: MAP_REGISTER }, index: { in: INDEX_REGISTER } }];
-  for (let state = waiting.pop(); state; state = waiting.pop()) {
-    const { at, map, index } = state;
-    const open = isOpen(map) || isOpen(index);
-    if (!open || before[at]!.length === 0 || budget.steps-- <= 0) {
-      done.push(state);
-      continue;
-    }
-    for (const previous of before[at]!) {
-      const insn = insns[previous]!;
-      const next = {
-        at: previous,
-        map: stepBack(map, insn, previous),
-        index: stepBack(index, insn, previous),
-      };
-      const key = `${previous} ${JSON.stringify(next.map)} ${JSON.stringify(next.index)}`;
-      if (seen.has(key)) continue;
-      seen.add(key);
-      waiting.push(next);
-    }
+interface State extends Place<Argument> {
+  readonly block: number;
+  /** The slot before which this holds. */
+  readonly at: number;
+}
+
+/** Goes back from calls, through copies of registers and block by block. */
+class WalkBack {
+  readonly #constants: FlowConstants;
+  #steps = MAX_STEPS;
+
+  constructor(constants: FlowConstants) {
+    this.#constants = constants;
   }
-  return done;
+
+  /** What both arguments are on each way to a call. */
+  from(call: number): Place<FlowValue>[] {
+    const { blockOf, start, last, predecessorStart, predecessors } = this.#constants.graph;
+    const done: Place<FlowValue>[] = [];
+    const seen = new Set<string>();
+    const map = { kind: 'in', register: MAP_REGISTER } as const;
+    const index = { kind: 'in', register: INDEX_REGISTER } as const;
+    const waiting: State[] = [{ block: blockOf[call]!, at: call, map, index }];
+    for (let state = waiting.pop(); state; state = waiting.pop()) {
+      const { block } = state;
+      const map = this.#before(state, state.map);
+      const index = this.#before(state, state.index);
+      const [from, to] = [predecessorStart[block]!, predecessorStart[block + 1]!];
+      const open = map.kind === 'in' || index.kind === 'in';
+      if (!open || from === to || this.#steps <= 0) {
+        done.push({ map: settled(map), index: settled(index) });
+        continue;
+      }
+      for (let edge = from; edge < to; edge++) {
+        const previous = predecessors[edge]!;
+        const key = `${previous} ${keyOf(map)} ${keyOf(index)}`;
+        if (seen.has(key) || !this.#constants.isExecuted(previous)) continue;
+        seen.add(key);
+        const behind = Math.max(last[previous]! + 1, start[previous]!);
+        waiting.push({ block: previous, at: behind, map, index });
+      }
+    }
+    return done;
+  }
+
+  /** What an argument was where the block begins. */
+  #before({ block, at }: State, argument: Argument): Argument {
+    if (argument.kind !== 'in') return argument;
+    const { code, references, start } = this.#constants.graph;
+    let { register } = argument;
+    for (let slot = at - 1; slot >= start[block]! && this.#steps-- > 0; slot--) {
+      if (code.second[slot] === 1) continue;
+      const { defines, clobbers } = registerEffect(code, slot, references);
+      if ((clobbers >> register) & 1) return { kind: 'unknown' };
+      if (((defines >> register) & 1) === 0) continue;
+      if (insnAt(code, slot).name !== 'mov_x') return this.#constants.written(slot);
+      register = code.src[slot]!;
+    }
+    const value = this.#constants.atStart(block, register);
+    return value.kind === 'unknown' ? { kind: 'in', register } : value;
+  }
 }
 
-function isOpen(known: Known): boolean {
-  return typeof known === 'object' && 'in' in known;
+function settled(argument: Argument): FlowValue {
+  return argument.kind === 'in' ? { kind: 'unknown' } : argument;
 }
 
-const WRITES_DST: ReadonlySet<InsnKind> = new Set([
-  'alu',
-  'neg',
-  'end',
-  'movsx',
-  'addrSpaceCast',
-  'lddw',
-  'ldx',
-  'ldsx',
-  'loadAcquire',
-]);
-/** A call leaves nothing in r0 to r5 that was there before it. */
-const LAST_CLOBBERED = 5;
-
-/** What a register was before an instruction. */
-function stepBack(known: Known, { def, dst, src }: Instruction, at: number): Known {
-  if (typeof known !== 'object' || !('in' in known)) return known;
-  const { in: register } = known;
-  if ((def.kind === 'call' || def.kind === 'callx') && register <= LAST_CLOBBERED) return 'unknown';
-  const writes = WRITES_DST.has(def.kind) ? dst : def.kind === 'cmpxchg' ? 0 : def.fetch ? src : undefined;
-  if (writes !== register) return known;
-  return def.name === 'mov_x' ? { in: src } : { at };
-}
-
-/** The number that a move or a wide load of a constant sets, as a u32. */
-function constantOf({ def, imm }: Instruction): number | undefined {
-  return def.name === 'mov_k' || def.name === 'mov32_k' || def.name === 'lddw' ? imm >>> 0 : undefined;
+function keyOf(argument: Argument): string {
+  if (argument.kind === 'in') return `r${argument.register}`;
+  return argument.kind === 'address'
+    ? `${argument.slot}+${argument.offset}`
+    : argument.kind === 'constant'
+      ? `${argument.value}`
+      : argument.kind;
 }

@@ -3,20 +3,35 @@ import type { Endian } from '../../util/bytes.ts';
 import type { Diagnostic, SourceText } from '../../util/diagnostic.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import type { Statement } from '../syntax/ast.ts';
+import type { DumpKind } from '../syntax/dump-kind.ts';
 import { Problems } from '../syntax/problems.ts';
 import { type GrammarReader, TextReader } from '../syntax/reader.ts';
-import { Assembler } from './assembler.ts';
+import type { Scanner } from '../syntax/scanner.ts';
+import { Assembler, type CpuVersion } from './assembler.ts';
 import { DIRECTIVES, unknownDirective } from './directives.ts';
 import { finish } from './finish.ts';
+import { HotLines } from './hot-lines.ts';
 
 export interface AssembleOptions {
   /** Little by default. */
   readonly endian?: Endian;
+  /** What the assembler may choose on its own: with v4, the default, a `goto` that is too far becomes `gotol`. */
+  readonly cpu?: CpuVersion;
   /**
    * The file that an `.include "name"` line of `from` means; without it, or where it answers with
    * undefined, there is no such file.
    */
   readonly include?: (name: string, from: SourceText) => SourceText | undefined;
+  /** The text is a dump of this kind; left out, the text itself tells whether it is one. */
+  readonly from?: DumpKind;
+  /** In a dump, by slot: what map an instruction loads where only an address of the kernel is shown. */
+  readonly maps?: ReadonlyMap<number, string>;
+}
+
+/** What tests hold against each other. */
+interface ReadingOptions {
+  /** Makes a statement of every line, also where it could be written at once. */
+  readonly everyLineAsStatement?: boolean;
 }
 
 export interface AssembleResult {
@@ -36,7 +51,7 @@ export class Assembly {
   readonly #reader: TextReader;
 
   /** @throws {TsbpfError} `TEXT_TOO_LARGE` */
-  constructor(source: string | SourceText, options: AssembleOptions) {
+  constructor(source: string | SourceText, options: AssembleOptions & ReadingOptions) {
     const text = typeof source === 'string' ? { name: '<text>', text: source } : source;
     if (text.text.length > MAX_TEXT_LENGTH)
       throw new TsbpfError(
@@ -45,9 +60,16 @@ export class Assembly {
       );
     this.#problems = new Problems(text);
     const endian = options.endian ?? 'little';
-    const assembler = new Assembler(this.#problems, { endian, directives: DIRECTIVES, unknownDirective });
+    const assembler = new Assembler(this.#problems, {
+      endian,
+      cpu: options.cpu ?? 'v4',
+      directives: DIRECTIVES,
+      unknownDirective,
+    });
     this.#assembler = assembler;
+    const hot = options.everyLineAsStatement ? undefined : new HotLines(assembler);
     this.#reader = new TextReader(this.#problems, {
+      hotLine: (scanner: Scanner): boolean => hot?.write(scanner) ?? false,
       statement: (statement: Statement): void => assembler.statement(statement),
       poison: (name: string): void => assembler.poison(name),
       number: (expr, what): bigint | undefined => assembler.number(expr, what),

@@ -1,4 +1,5 @@
 import type { SourceText } from '../../util/diagnostic.ts';
+import { dumpKindOf } from '../syntax/dump-kind.ts';
 import { type AssembleOptions, type AssembleResult, Assembly } from './assemble-file.ts';
 
 /**
@@ -9,6 +10,8 @@ export async function assembleLazily(
   source: string | SourceText,
   options: AssembleOptions = {},
 ): Promise<AssembleResult> {
+  const { text } = typeof source === 'string' ? { text: source } : source;
+  if (options.from ?? dumpKindOf(text)) return (await import('./assemble.ts')).assemble(source, options);
   const assembly = new Assembly(source, options);
   if (!assembly.read()) assembly.read((await import('../syntax/parse-grammar.ts')).readWithGrammar);
   return assembly.result();

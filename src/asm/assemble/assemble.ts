@@ -1,10 +1,13 @@
 import type { RelocatableObject } from '../../object/relocatable.ts';
 import { DiagnosticsError, type SourceText } from '../../util/diagnostic.ts';
+import { readDump } from '../syntax/dump.ts';
 import { readWithGrammar } from '../syntax/parse-grammar.ts';
+import { assembleDump } from './assemble-dump.ts';
 import { type AssembleOptions, type AssembleResult, Assembly } from './assemble-file.ts';
 
 /**
- * Assembles a text into a relocatable object. All problems of the text are reported in one run.
+ * Assembles a text into a relocatable object. All problems of the text are reported in one run. What
+ * `llvm-objdump -d`, the kernel's verifier or `bpftool prog dump xlated` printed is text too.
  *
  * @example
  * ```ts
@@ -12,6 +15,13 @@ import { type AssembleOptions, type AssembleResult, Assembly } from './assemble-
  * ```
  */
 export function assemble(source: string | SourceText, options: AssembleOptions = {}): AssembleResult {
+  const text = typeof source === 'string' ? { name: '<text>', text: source } : source;
+  const dump = readDump(text, options);
+  return dump ? assembleDump(text, dump, options, assembleText) : assembleText(text, options);
+}
+
+/** Of a text that is known to be assembly. */
+function assembleText(source: SourceText, options: AssembleOptions): AssembleResult {
   const assembly = new Assembly(source, options);
   assembly.read(readWithGrammar);
   return assembly.result();

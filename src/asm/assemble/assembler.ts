@@ -1,12 +1,19 @@
 import type { Endian } from '../../util/bytes.ts';
 import type { DebugTables } from '../dwarf/debug-tables.ts';
 import type { Argument, Expr, InsnStatement, Range, Statement } from '../syntax/ast.ts';
+import { rowOf } from '../syntax/insn-forms.ts';
+import { isPlainName } from '../syntax/plain-expression.ts';
+import { takeInsn } from '../syntax/plain-insn.ts';
 import type { Problems } from '../syntax/problems.ts';
-import { writeAtOnce } from './direct.ts';
+import { Scanner } from '../syntax/scanner.ts';
+import { DebugInfo } from './debug-info.ts';
+import { putInsn, putOffset, writeAtOnce } from './direct.ts';
 import { Evaluator } from './evaluate.ts';
+import { Language } from './language.ts';
 import type { MapDeclaration } from './map-declaration.ts';
 import { defaultKind, SectionBuilder, type SectionKind } from './section-builder.ts';
-import { type AsmSymbol, type Location, SymbolTable } from './symbols.ts';
+import { type AsmSymbol, type Location, newSymbol, SymbolTable } from './symbols.ts';
+import { constantsSection } from './variables.ts';
 
 /** A directive line, as its handler sees it. */
 export type DirectiveStatement = Extract<Statement, { kind: 'directive' }>;
@@ -19,9 +26,17 @@ export type DirectiveHandler = (assembler: Assembler, line: DirectiveStatement) 
  */
 const MAX_SECTION_SIZE = 64 * 1024 * 1024;
 
+const SLOT = 8;
+const MIN_S16 = -0x8000;
+const MAX_S16 = 0x7fff;
+
+/** A version of the instruction set as compilers know it (`-mcpu`); the last of them reaches Linux 6.6. */
+export type CpuVersion = 'v1' | 'v2' | 'v3' | 'v4';
+
 /** What holds for the whole of a file. */
 export interface AssemblerOptions {
   readonly endian: Endian;
+  readonly cpu: CpuVersion;
   readonly directives: ReadonlyMap<string, DirectiveHandler>;
   /** What to say about a directive that does not exist. */
   unknownDirective(assembler: Assembler, line: DirectiveStatement): void;
@@ -35,6 +50,8 @@ export class Assembler {
   readonly problems: Problems;
   readonly symbols: SymbolTable = new SymbolTable();
   readonly evaluator: Evaluator;
+  readonly language: Language;
+  readonly debug: DebugInfo;
   readonly sections: SectionBuilder[] = [];
   readonly #sectionsByName: Map<string, SectionBuilder> = new Map();
   readonly maps: MapDeclaration[] = [];
@@ -53,11 +70,20 @@ export class Assembler {
   /** Made by the first directive for debuggers. */
   debugTables: DebugTables | undefined;
   readonly #poisoned: Set<string> = new Set();
+  readonly #little: boolean;
+  readonly #texts: Map<string, AsmSymbol> = new Map();
 
   constructor(problems: Problems, options: AssemblerOptions) {
     this.problems = problems;
     this.options = options;
-    this.evaluator = new Evaluator(this.symbols, problems, this.#poisoned);
+    this.#little = options.endian === 'little';
+    this.language = new Language(problems, this, options.endian);
+    this.evaluator = new Evaluator(this.symbols, problems, {
+      poisoned: this.#poisoned,
+      language: this.language,
+      text: (bytes) => this.#textSymbol(bytes),
+    });
+    this.debug = new DebugInfo(this);
     this.current = this.section('.text', undefined);
     // What LLVM gives `.text` before anything is in it.
     this.current.align = 4;
@@ -71,7 +97,7 @@ export class Assembler {
 
   /** The next statement of the text. */
   statement(statement: Statement): void {
-    if (statement.kind === 'insn') this.#insn(statement);
+    if (statement.kind === 'insn') this.instruction(statement);
     else if (statement.kind === 'label') this.defineLabel(statement.name, statement);
     else if (statement.kind === 'assign')
       this.defineConstant(statement.name, statement, statement.value, false);
@@ -82,8 +108,15 @@ export class Assembler {
     }
   }
 
-  #insn(insn: InsnStatement): void {
+  instruction(insn: InsnStatement): void {
     const { current } = this;
+    if (insn.imm?.kind === 'name') {
+      const load = this.#contextLoad(insn);
+      if (load !== insn) {
+        if (load) this.instruction(load);
+        return;
+      }
+    }
     if (!current.stored) {
       this.problems.error(
         insn,
@@ -100,9 +133,74 @@ export class Assembler {
     if (!writeAtOnce(this, current, offset, insn)) this.#later(current, offset, insn);
   }
 
+  /** An instruction whose fields are numbers already: see `HotLines`. */
+  write(opcode: number, dst: number, src: number, off: number, imm: number, place: number): boolean {
+    const { current } = this;
+    if (!current.stored || current.size % SLOT !== 0 || current.size >= MAX_SECTION_SIZE) return false;
+    current.hasCode = true;
+    const offset = current.reserve(SLOT);
+    current.place(offset, place);
+    putInsn(current.buffer, offset, this.#little, opcode, dst, src, off, imm);
+    return true;
+  }
+
+  /** As {@link write}, for a jump to a label of this section, which may still come. */
+  writeJump(opcode: number, dst: number, src: number, imm: number, label: string, place: number): boolean {
+    const known = this.symbols.find(label);
+    // A word that means something else is for the grammar.
+    if (!known?.defined && !isPlainName(label)) return false;
+    const symbol = known ?? this.symbols.mention(label);
+    const { current } = this;
+    let distance = 0;
+    if (symbol.defined) {
+      if (symbol.section !== current) return false;
+      distance = (symbol.value - current.size) / SLOT - 1;
+      if (distance < MIN_S16 || !Number.isInteger(distance)) return false;
+    } else if (symbol.jumpsFrom !== undefined && symbol.jumpsFrom !== current) return false;
+    const offset = current.size;
+    if (!this.write(opcode, dst, src, distance, imm, place)) return false;
+    if (symbol.defined) return true;
+    symbol.jumpsFrom = current;
+    symbol.jumps.push(offset);
+    return true;
+  }
+
+  /** `r2 = ctx.data` is a load from the context, which programs are given in r1. */
+  #contextLoad(insn: InsnStatement): InsnStatement | undefined {
+    const { imm, def, dst, start, end } = insn;
+    if (imm?.kind !== 'name' || def.kind !== 'alu' || def.op !== '' || !imm.name.startsWith('ctx.'))
+      return insn;
+    const field = this.language.contextField(imm.name, imm, this.here);
+    if (!field) return undefined;
+    const row = field.bits ? undefined : rowOf({ kind: 'ldx', size: field.size, x: true });
+    const off = { kind: 'number', value: field.offset, start: imm.start, end: imm.end } as const;
+    if (row && (def.width === 64 || field.size <= 4))
+      return { kind: 'insn', def: row, dst, src: 1, off, imm: undefined, target: undefined, start, end };
+    this.problems.error(
+      imm,
+      'no-such-load',
+      `'${imm.name}' has ${field.size} bytes: no load takes them at once`,
+      {
+        help: [`load a part of it: 'r${dst} = *(u32 *)(r1 + ${imm.name})'`],
+      },
+    );
+    return undefined;
+  }
+
+  #mention(expr: Expr): void {
+    if (expr.kind === 'name') this.symbols.mention(expr.name);
+    else if (expr.kind === 'binary') {
+      this.#mention(expr.left);
+      this.#mention(expr.right);
+    }
+  }
+
   /** Keeps an instruction until the name that it needs is known, at the latest to the second pass. */
   #later(section: SectionBuilder, offset: number, insn: InsnStatement): void {
     const { target } = insn;
+    const named = target ?? insn.imm;
+    // The symbol table has names in the order of their first use, as LLVM's.
+    if (named) this.#mention(named);
     const label = target?.kind === 'name' && insn.def.kind !== 'call' ? target.name : undefined;
     const symbol = label === undefined ? undefined : this.symbols.mention(label);
     if (!symbol || symbol.defined) section.items.push({ kind: 'insn', offset, insn });
@@ -112,17 +210,40 @@ export class Assembler {
 
   /** Jumps to a name go where it turned out to be; what cannot be written now is for the second pass. */
   #arrive(symbol: AsmSymbol): void {
-    const { waiting } = symbol;
+    const { waiting, jumps, jumpsFrom } = symbol;
+    for (let at = 0; at < jumps.length; at++) {
+      const offset = jumps[at]!;
+      const distance = (symbol.value - offset) / SLOT - 1;
+      if (symbol.section === jumpsFrom && distance <= MAX_S16 && Number.isInteger(distance))
+        putOffset(jumpsFrom!.buffer, offset, this.#little, distance);
+      else jumpsFrom!.items.push({ kind: 'insn', offset, insn: this.#readAgain(jumpsFrom!, offset) });
+    }
+    symbol.jumps.length = 0;
     if (!waiting) return;
     symbol.waiting = undefined;
     for (const { section, offset, insn } of waiting)
       if (!writeAtOnce(this, section, offset, insn)) section.items.push({ kind: 'insn', offset, insn });
   }
 
+  /** The statement of a jump that was written without one. */
+  #readAgain(section: SectionBuilder, offset: number): InsnStatement {
+    const place = section.placeOf(offset)!;
+    const { readable, base } = this.problems.sources.bufferAt(place);
+    const scanner = new Scanner(lineAt(readable, place - base), place);
+    scanner.end = scanner.text.length;
+    return takeInsn(scanner)!;
+  }
+
   /** Where the text ends: jumps to labels that never came are for the second pass to report. */
   end(): void {
     this.closeFunction();
     for (const symbol of this.symbols.all()) this.#arrive(symbol);
+  }
+
+  /** The size in bytes that a symbol was given. */
+  sizeOf(symbol: AsmSymbol): number {
+    const expr = symbol.size?.expr;
+    return expr?.kind === 'number' ? Number(expr.value) : 0;
   }
 
   /** Reports a section that would grow too large. */
@@ -167,13 +288,10 @@ export class Assembler {
     if (!this.open) return;
     const { symbol, section } = this.open;
     this.open = undefined;
-    const size = BigInt(section.size - symbol.value);
+    const size = section.size - symbol.value;
     const range = symbol.defined!;
-    symbol.size = {
-      expr: { kind: 'number', value: size, ...range },
-      here: { section, offset: symbol.value },
-    };
-    if (size === 0n)
+    this.setSize(symbol, size);
+    if (size === 0)
       this.problems.error(range, 'empty-function', `'${symbol.name}' has no instructions`, {
         help: ["the shortest function is 'r0 = 0' and 'exit'"],
       });
@@ -248,6 +366,29 @@ export class Assembler {
     return symbol;
   }
 
+  /** Tells a symbol's size in bytes. */
+  setSize(symbol: AsmSymbol, size: number): void {
+    const { start, end } = symbol.defined!;
+    const here = { section: symbol.section ?? this.current, offset: symbol.value };
+    symbol.size = { expr: { kind: 'number', value: size, start, end }, here };
+  }
+
+  /** The place of a text in `.rodata`, with a NUL behind it; equal texts share it. */
+  #textSymbol(bytes: Uint8Array): AsmSymbol {
+    const key = bytes.join();
+    const known = this.#texts.get(key);
+    if (known) return known;
+    const section = constantsSection(this);
+    const symbol = newSymbol(`.L.str.${this.#texts.size}`);
+    symbol.section = section;
+    symbol.value = section.size;
+    symbol.defined = { start: 0, end: 0 };
+    section.append(bytes);
+    section.append(Uint8Array.of(0));
+    this.#texts.set(key, symbol);
+    return symbol;
+  }
+
   /** Appends expressions of one size. */
   data(args: readonly Argument[], size: 1 | 2 | 4 | 8): void {
     for (const arg of args) {
@@ -256,15 +397,22 @@ export class Assembler {
         continue;
       }
       if (!this.hasRoom(arg, size)) return;
+      if (arg.value.kind !== 'number') this.#mention(arg.value);
       this.current.items.push({ kind: 'data', offset: this.current.reserve(size), size, value: arg.value });
     }
   }
+}
+
+/** From there to the end of the line. */
+function lineAt(text: string, at: number): string {
+  const end = text.indexOf('\n', at);
+  return text.slice(at, end < 0 ? text.length : end);
 }
 
 /** An argument as a message names it. */
 export function describe(arg: Argument): string {
   if (arg.kind === 'string') return 'a string';
   if (arg.kind === 'type') return `'@${arg.name}'`;
-  if (arg.kind === 'option') return `'${arg.name}='`;
+  if (arg.kind === 'option' || arg.kind === 'typed') return `'${arg.name}='`;
   return arg.value.kind === 'name' ? `'${arg.value.name}'` : 'a number';
 }

@@ -46,7 +46,12 @@ export function writeAtOnce(
       const { imm } = insn;
       if (imm?.kind !== 'number' || typeof imm.value !== 'number') return false;
       put(assembler, section, offset, insn, 0, imm.value | 0);
-      writeWord(assembler, section, offset + 12, Math.floor(imm.value / 2 ** 32));
+      putWord(
+        section.buffer,
+        offset + 12,
+        assembler.options.endian === 'little',
+        Math.floor(imm.value / 2 ** 32),
+      );
       return true;
     }
     case 'ja':
@@ -95,30 +100,42 @@ function writeJump(
 }
 
 function put(
-  assembler: Assembler,
-  section: SectionBuilder,
+  { options }: Assembler,
+  { buffer }: SectionBuilder,
   at: number,
   { def, dst, src }: InsnStatement,
   off: number,
   imm: number,
 ): void {
-  const { buffer } = section;
   const source = typeof def.src === 'number' ? def.src : src;
-  buffer[at] = def.opcode;
-  if (assembler.options.endian === 'little') {
-    buffer[at + 1] = (source << 4) | dst;
-    buffer[at + 2] = off;
-    buffer[at + 3] = off >> 8;
-  } else {
-    buffer[at + 1] = (dst << 4) | source;
-    buffer[at + 2] = off >> 8;
-    buffer[at + 3] = off;
-  }
-  writeWord(assembler, section, at + 4, imm);
+  putInsn(buffer, at, options.endian === 'little', def.opcode, dst, source, off, imm);
 }
 
-function writeWord({ options }: Assembler, { buffer }: SectionBuilder, at: number, word: number): void {
-  if (options.endian === 'little') {
+/** Writes the fields of an instruction (RFC 9669, section 3). */
+export function putInsn(
+  buffer: Uint8Array,
+  at: number,
+  little: boolean,
+  opcode: number,
+  dst: number,
+  src: number,
+  off: number,
+  imm: number,
+): void {
+  buffer[at] = opcode;
+  buffer[at + 1] = little ? (src << 4) | dst : (dst << 4) | src;
+  putOffset(buffer, at, little, off);
+  putWord(buffer, at + 4, little, imm);
+}
+
+/** The 16 bits that jumps and memory operands have. */
+export function putOffset(buffer: Uint8Array, at: number, little: boolean, off: number): void {
+  buffer[at + 2] = little ? off : off >> 8;
+  buffer[at + 3] = little ? off >> 8 : off;
+}
+
+function putWord(buffer: Uint8Array, at: number, little: boolean, word: number): void {
+  if (little) {
     buffer[at] = word;
     buffer[at + 1] = word >> 8;
     buffer[at + 2] = word >> 16;

@@ -1,83 +1,18 @@
-import { SectionFlag, SectionType, type SymbolType } from '../../object/relocatable.ts';
-import { didYouMean } from '../../util/suggest.ts';
+import type { SymbolType } from '../../object/relocatable.ts';
+import { DWARF_DIRECTIVES, numberedFile } from '../dwarf/directives.ts';
 import { Arguments } from './arguments.ts';
 import type { Assembler, DirectiveHandler, DirectiveStatement } from './assembler.ts';
-import type { SectionKind } from './section-builder.ts';
+import { section } from './directive-section.ts';
 
 /** Alignments beyond this are typing errors (the kernel's pages have 4096 bytes). */
 const MAX_ALIGNMENT_LOG2 = 16;
 const MAX_SIZE = 2 ** 32;
-
-const FLAG_LETTERS: Readonly<Record<string, number>> = {
-  a: SectionFlag.ALLOC,
-  w: SectionFlag.WRITE,
-  x: SectionFlag.EXECINSTR,
-  M: SectionFlag.MERGE,
-  S: SectionFlag.STRINGS,
-};
-
-const SECTION_TYPES: Readonly<Record<string, number>> = {
-  progbits: SectionType.PROGBITS,
-  nobits: SectionType.NOBITS,
-  note: SectionType.NOTE,
-};
 
 const SYMBOL_TYPES: Readonly<Record<string, SymbolType>> = {
   function: 'func',
   object: 'object',
   notype: 'notype',
 };
-
-/** `.section NAME[, "flags"[, @type[, entrySize]]]` */
-function section(assembler: Assembler, line: DirectiveStatement): void {
-  const args = new Arguments(assembler, line);
-  const name = args.text("the section's name");
-  if (!name) return;
-  if (!args.more) {
-    assembler.enter(assembler.section(name.text, undefined));
-    return;
-  }
-  const flagsAt = args.peek()!;
-  const kind = sectionKind(args);
-  if (!kind) return;
-  const known = assembler.findSection(name.text);
-  if (known && (known.kind.flags !== kind.flags || known.kind.type !== kind.type)) {
-    args.error(flagsAt, `section '${name.text}' was begun with other flags or another type`, [
-      'leave flags and type out to go on in it',
-    ]);
-    return;
-  }
-  if (args.end()) assembler.enter(assembler.section(name.text, kind));
-}
-
-function sectionKind(args: Arguments): SectionKind | undefined {
-  const text = args.string("the section's flags");
-  if (!text) return undefined;
-  let flags = 0;
-  for (const letter of new TextDecoder().decode(text.bytes)) {
-    const flag = FLAG_LETTERS[letter];
-    if (flag === undefined)
-      return args.error(text, `there is no section flag '${letter}'`, [
-        'the flags are a (allocated), w (writable), x (code), M (mergeable) and S (strings): "ax" for programs',
-      ]);
-    flags |= flag;
-  }
-  let type: number = SectionType.PROGBITS;
-  const typeArg = args.peek();
-  if (typeArg?.kind === 'type') {
-    args.skip();
-    const known = SECTION_TYPES[typeArg.name];
-    if (known === undefined)
-      return args.error(
-        typeArg,
-        `there is no section type '@${typeArg.name}'`,
-        didYouMean(typeArg.name, Object.keys(SECTION_TYPES)),
-      );
-    type = known;
-  }
-  const entrySize = flags & SectionFlag.MERGE ? args.number('the size of an entry', 1, 4096) : 0;
-  return entrySize === undefined ? undefined : { type, flags, entrySize };
-}
 
 function fixedSection(name: string): DirectiveHandler {
   return (assembler, line) => {
@@ -112,7 +47,8 @@ function type(assembler: Assembler, line: DirectiveStatement): void {
   if (!name) return;
   const arg = args.peek();
   args.skip();
-  const known = arg?.kind === 'type' ? SYMBOL_TYPES[arg.name] : undefined;
+  const known =
+    arg?.kind === 'type' && Object.hasOwn(SYMBOL_TYPES, arg.name) ? SYMBOL_TYPES[arg.name] : undefined;
   if (known === undefined) {
     const at = arg ?? { start: line.end, end: line.end };
     args.error(at, `'.type' needs ${wanted} behind the name`, [
@@ -236,12 +172,16 @@ function set(assembler: Assembler, line: DirectiveStatement): void {
   if (expr && args.end()) assembler.defineConstant(name.name, name, expr, true);
 }
 
+/** `.file "NAME"` for the symbol table, or `.file NUMBER …` for the line table. */
 function file(assembler: Assembler, line: DirectiveStatement): void {
   assembler.compiled = true;
+  if (line.args.length > 0 && line.args[0]!.kind !== 'string') {
+    numberedFile(assembler, line);
+    return;
+  }
   const args = new Arguments(assembler, line);
-  // `.file 0 "/dir" "name.c"` belongs to line tables.
-  if (args.peek()?.kind !== 'string') return;
-  assembler.files.push(new TextDecoder().decode(args.string('a file name')!.bytes));
+  const name = args.string('a file name');
+  if (name && args.end()) assembler.files.push(new TextDecoder().decode(name.bytes));
 }
 
 /** What a compiler tells the linker and we have no use for. */
@@ -294,4 +234,5 @@ export const LLVM_DIRECTIVES: Readonly<Record<string, DirectiveHandler>> = {
   '.ident': compilerOnly,
   '.addrsig': compilerOnly,
   '.addrsig_sym': compilerOnly,
+  ...DWARF_DIRECTIVES,
 };

@@ -1,8 +1,8 @@
 import { SectionFlag, SectionType } from '../../object/relocatable.ts';
 import { Arguments } from './arguments.ts';
 import type { Assembler, DirectiveHandler, DirectiveStatement } from './assembler.ts';
+import { declareExtern, declareFunction, openProgram } from './functions.ts';
 import { declareEntry, declareMap } from './map-declaration.ts';
-import type { SectionBuilder } from './section-builder.ts';
 
 const CODE = { type: SectionType.PROGBITS, flags: SectionFlag.ALLOC | SectionFlag.EXECINSTR, entrySize: 0 };
 const DATA = { type: SectionType.PROGBITS, flags: SectionFlag.ALLOC | SectionFlag.WRITE, entrySize: 0 };
@@ -38,24 +38,6 @@ function license(assembler: Assembler, line: DirectiveStatement): void {
   symbol.size = { expr: size, here: { section, offset: 0 } };
 }
 
-/** Opens a function: what was open ends, and a FUNC symbol stands where the next instruction goes. */
-function openFunction(
-  assembler: Assembler,
-  name: { readonly name: string; readonly start: number; readonly end: number },
-  section: SectionBuilder,
-  global: boolean,
-): void {
-  assembler.closeFunction();
-  assembler.enter(section);
-  section.align = Math.max(section.align, 8);
-  const symbol = assembler.defineLabel(name.name, name);
-  if (!symbol) return;
-  symbol.type = 'func';
-  if (global) symbol.binding = 'global';
-  symbol.declared = true;
-  assembler.open = { symbol, section };
-}
-
 /** `.program NAME, "section"` */
 function program(assembler: Assembler, line: DirectiveStatement): void {
   const args = new Arguments(assembler, line);
@@ -67,26 +49,7 @@ function program(assembler: Assembler, line: DirectiveStatement): void {
     args.error(section, `section '${section.text}' holds data: a program needs one of its own`);
     return;
   }
-  openFunction(assembler, name, builder, true);
-}
-
-/** `.function NAME[, linkage=global]` */
-function subprogram(assembler: Assembler, line: DirectiveStatement): void {
-  const args = new Arguments(assembler, line);
-  const name = args.name('the name of the function');
-  if (!name) return;
-  const option = args.peek();
-  let global = false;
-  if (option) {
-    args.skip();
-    const value = option.kind === 'option' && option.value.kind === 'name' ? option.value.name : undefined;
-    if (option.kind !== 'option' || option.name !== 'linkage' || (value !== 'global' && value !== 'static')) {
-      args.error(option, "expected 'linkage=global' or 'linkage=static'");
-      return;
-    }
-    global = value === 'global';
-  }
-  if (args.end()) openFunction(assembler, name, assembler.section('.text', undefined), global);
+  openProgram(assembler, name, builder);
 }
 
 function map(assembler: Assembler, line: DirectiveStatement): void {
@@ -124,7 +87,8 @@ function constant(assembler: Assembler, line: DirectiveStatement): void {
 export const OWN_DIRECTIVES: Readonly<Record<string, DirectiveHandler>> = {
   '.license': license,
   '.program': program,
-  '.function': subprogram,
+  '.function': declareFunction,
+  '.extern': declareExtern,
   '.map': map,
   '.entry': declareEntry,
   '.const': constant,

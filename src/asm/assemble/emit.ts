@@ -3,8 +3,10 @@ import { RelocationType, SectionFlag } from '../../object/relocatable.ts';
 import { type Endian, viewOf } from '../../util/bytes.ts';
 import type { Expr, InsnStatement } from '../syntax/ast.ts';
 import type { Problems } from '../syntax/problems.ts';
+import type { Assembler, CpuVersion } from './assembler.ts';
 import { helperIds } from './constants.ts';
 import type { Evaluator, Value } from './evaluate.ts';
+import { noteCalledLabel } from './functions.ts';
 import type { Item, SectionBuilder } from './section-builder.ts';
 import { type AsmSymbol, isTemporary, type SymbolTable } from './symbols.ts';
 
@@ -44,13 +46,22 @@ export class Emitter {
   readonly #little: boolean;
   /** A compiler's output may call what nothing declares: kfuncs, functions of other files. */
   readonly #compiled: boolean;
+  readonly #cpu: CpuVersion;
+  readonly #own: Pick<Assembler, 'language' | 'debug'>;
 
   constructor(
     evaluator: Evaluator,
     symbols: SymbolTable,
     problems: Problems,
-    options: { readonly endian: Endian; readonly compiled: boolean },
+    options: {
+      readonly endian: Endian;
+      readonly compiled: boolean;
+      readonly cpu: CpuVersion;
+      readonly own: Pick<Assembler, 'language' | 'debug'>;
+    },
   ) {
+    this.#own = options.own;
+    this.#cpu = options.cpu;
     this.#evaluator = evaluator;
     this.#symbols = symbols;
     this.#problems = problems;
@@ -106,7 +117,9 @@ export class Emitter {
   #offField(insn: InsnStatement, section: SectionBuilder, offset: number): number | undefined {
     if (typeof insn.def.off === 'number') return insn.def.off;
     if (!insn.off) return 0;
-    const value = this.#evaluator.number(insn.off, { section, offset }, 'an offset');
+    const value =
+      this.#core(insn.off, section, offset) ??
+      this.#evaluator.number(insn.off, { section, offset }, 'an offset');
     if (value === undefined) return undefined;
     if (value >= -0x8000n && value <= 0x7fffn) return Number(value);
     return this.#error(
@@ -121,6 +134,8 @@ export class Emitter {
     const { def } = insn;
     if (typeof def.imm === 'number') return def.imm;
     if (!insn.imm) return 0;
+    const core = this.#core(insn.imm, section, offset);
+    if (core !== undefined) return this.#checkedImm(insn, core);
     const value = this.#evaluator.evaluate(insn.imm, { section, offset });
     if (value === undefined) return undefined;
     if (value.kind === 'address') return this.#addressAsImm(insn, value);
@@ -133,13 +148,14 @@ export class Emitter {
       return undefined;
     }
     const move = insn.def.kind === 'alu' && insn.def.op === '';
+    const name = insn.imm!.kind === 'string' ? this.#textOf(insn.imm!) : symbol.name;
     const help = move
-      ? `write 'r${insn.dst} = ${symbol.name} ll'`
-      : `load it into a register first: 'r1 = ${symbol.name} ll'`;
+      ? `write 'r${insn.dst} = ${name} ll'`
+      : `load it into a register first: 'r1 = ${name} ll'`;
     return this.#error(
       insn.imm!,
       'address-as-number',
-      `the address of '${symbol.name}' takes 64 bits, here is room for 32`,
+      `the address of '${name}' takes 64 bits, here is room for 32`,
       [help],
     );
   }
@@ -152,7 +168,7 @@ export class Emitter {
     const { def } = insn;
     const narrow = def.kind === 'st' ? def.size < 8 : def.kind === 'addrSpaceCast' || def.width === 32;
     if (value >= MIN_S32 && value <= (narrow ? MAX_U32 : MAX_S32)) {
-      if (def.kind === 'st') this.#warnOfLostBits(insn, value);
+      if (def.kind === 'st' && !this.#compiled) this.#warnOfLostBits(insn, value);
       return Number(BigInt.asIntN(32, value));
     }
     // A 64-bit pattern that is the sign extension of 32 bits.
@@ -171,7 +187,7 @@ export class Emitter {
     );
   }
 
-  /** Such code is valid, and compilers could print it. */
+  /** Such code is valid, and compilers print it. */
   #warnOfLostBits(insn: InsnStatement, value: bigint): void {
     const { size } = insn.def;
     const bits = BigInt(size * 8);
@@ -187,7 +203,11 @@ export class Emitter {
   /** An `lddw`: a number, or the address of a symbol to be filled in by whoever loads the program. */
   #wide(section: SectionBuilder, item: InsnItem, view: DataView): void {
     const { insn, offset } = item;
-    const value = this.#evaluator.evaluate(insn.imm!, { section, offset });
+    const core = this.#core(insn.imm!, section, offset);
+    const value: Value | undefined =
+      core === undefined
+        ? this.#evaluator.evaluate(insn.imm!, { section, offset })
+        : { kind: 'number', value: core };
     if (!value) return;
     let bits: bigint;
     if (value.kind === 'number') {
@@ -201,6 +221,16 @@ export class Emitter {
     const high = Number(BigInt.asIntN(32, bits >> 32n));
     this.#put(view, offset, { def: insn.def, dst: insn.dst, src: insn.src, off: 0, imm: low });
     view.setInt32(offset + SLOT + 4, value.kind === 'number' ? high : 0, this.#little);
+  }
+
+  /** What `core.…(…)` is here; a loader is told to write what it is in its kernel. */
+  #core(expr: Expr, section: SectionBuilder, offset: number): bigint | undefined {
+    const call = expr.kind === 'unary' && expr.op === '+' ? expr.operand : expr;
+    if (call.kind !== 'call' || !call.name.startsWith('core.')) return undefined;
+    const { language, debug } = this.#own;
+    const reference = language.core(call, { section, offset });
+    if (!reference) return 0n;
+    return reference.value ?? BigInt(debug.types.nominalIdOf(reference.type));
   }
 
   /** Adds a relocation and answers what its field holds: the addend (ELF, REL). */
@@ -237,7 +267,10 @@ export class Emitter {
     const imm = insn.def.imm === 'branch' ? 0 : this.#immField(insn, section, offset);
     const distance = this.#distance(section, offset, insn.target!);
     if (distance === undefined || imm === undefined) return;
-    const long = insn.def.imm === 'branch';
+    const fits = distance >= -(2 ** 15) && distance < 2 ** 15;
+    // What `goto` cannot reach `gotol` does, where there is one.
+    const widened = !fits && insn.def.kind === 'ja' && this.#cpu === 'v4';
+    const long = insn.def.imm === 'branch' || widened;
     const limit = long ? 2 ** 31 : 2 ** 15;
     if (distance < -limit || distance >= limit) {
       const reach = long ? '' : `: 16 bits reach from -32768 to 32767`;
@@ -251,7 +284,8 @@ export class Emitter {
       );
       return;
     }
-    const fields = { def: insn.def, dst: insn.dst, src: insn.src };
+    const def = widened ? findInsn('ja32')! : insn.def;
+    const fields = { def, dst: insn.dst, src: insn.src };
     this.#put(view, offset, long ? { ...fields, off: 0, imm: distance } : { ...fields, off: distance, imm });
   }
 
@@ -289,14 +323,17 @@ export class Emitter {
     const target = insn.target!;
     const text = this.#textOf(target);
     const helper =
-      target.kind === 'name' && !this.#symbols.find(target.name)?.defined && helperIds().get(target.name);
+      insn.def.src === 0 &&
+      target.kind === 'name' &&
+      !this.#symbols.find(target.name)?.defined &&
+      helperIds().get(target.name);
     const value: Value | undefined = helper
       ? { kind: 'number', value: BigInt(helper) }
       : this.#evaluator.evaluate(target, { section, offset });
     if (!value) return;
     if (value.kind === 'number') {
-      const local = /^pc\b/.test(text) && !this.#symbols.find('pc')?.defined;
-      this.#callNumber(insn, view, offset, value.value, local);
+      const local = insn.def.src === 1 || (/^pc\b/.test(text) && !this.#symbols.find('pc')?.defined);
+      this.#callNumber(section, item, view, value.value, local);
       return;
     }
     const imm = this.#callSymbol(section, offset, target, value);
@@ -304,18 +341,28 @@ export class Emitter {
       this.#put(view, offset, { def: findInsn('call_local')!, dst: 0, src: 1, off: 0, imm });
   }
 
-  #callNumber(insn: InsnStatement, view: DataView, offset: number, value: bigint, local: boolean): void {
+  #callNumber(
+    section: SectionBuilder,
+    { insn, offset }: InsnItem,
+    view: DataView,
+    value: bigint,
+    local: boolean,
+  ): void {
     if (value < MIN_S32 || value > MAX_S32) {
       this.#error(insn.target!, 'out-of-range', `the number ${value} does not fit 32 bits`);
       return;
     }
-    const def = findInsn(local ? 'call_local' : 'call')!;
-    this.#put(view, offset, { def, dst: 0, src: local ? 1 : 0, off: 0, imm: Number(value) });
+    // `call runtime` names its callee by a BTF id, and a module of it by an index.
+    if (local) section.callsByDistance = true;
+    const def = insn.def.src === 2 ? insn.def : findInsn(local ? 'call_local' : 'call')!;
+    const off = this.#offField(insn, section, offset);
+    if (off !== undefined) this.#put(view, offset, { def, dst: 0, src: 0, off, imm: Number(value) });
   }
 
   #callSymbol(section: SectionBuilder, offset: number, target: Expr, value: Address): number | undefined {
     const { symbol, addend } = value;
     const exported = symbol.binding === 'global' || symbol.binding === 'weak';
+    if (symbol.section === section) noteCalledLabel(this.#own, symbol);
     if (symbol.section === section && !exported)
       return this.#slots(target, symbol.value + Number(addend) - offset);
     if (!symbol.section && !this.#mayBeCalled(target, symbol)) return undefined;

@@ -1,6 +1,7 @@
 import type { BinaryOperator, Expr } from '../syntax/ast.ts';
 import type { Problems } from '../syntax/problems.ts';
 import { namedConstants } from './constants.ts';
+import type { Language } from './language.ts';
 import { type AsmSymbol, type Location, newSymbol, type SymbolTable } from './symbols.ts';
 
 /** What an expression amounts to: a number, or a symbol's address plus a number. */
@@ -38,18 +39,29 @@ function number(value: bigint): Value {
   return { kind: 'number', value };
 }
 
+interface EvaluatorParts {
+  readonly poisoned: ReadonlySet<string>;
+  readonly language: Language;
+  /** Where a text in the code goes; answers the symbol of its place. */
+  text(bytes: Uint8Array): AsmSymbol;
+}
+
 /** Evaluates expressions against the names of a file. What is wrong goes to `problems`, once. */
 export class Evaluator {
   readonly #symbols: SymbolTable;
   readonly #problems: Problems;
   readonly #poisoned: ReadonlySet<string>;
+  readonly #language: Language;
+  readonly #text: (bytes: Uint8Array) => AsmSymbol;
   /** Constants being evaluated, to notice one that is made of itself. */
   readonly #active: Set<AsmSymbol> = new Set();
 
-  constructor(symbols: SymbolTable, problems: Problems, poisoned: ReadonlySet<string>) {
+  constructor(symbols: SymbolTable, problems: Problems, { poisoned, language, text }: EvaluatorParts) {
     this.#symbols = symbols;
     this.#problems = problems;
     this.#poisoned = poisoned;
+    this.#language = language;
+    this.#text = text;
   }
 
   /** undefined after a problem. Names that nothing defines are answered as addresses. */
@@ -61,11 +73,20 @@ export class Evaluator {
         return this.#name(expr, here);
       case 'here':
         return { kind: 'address', symbol: placeSymbol(here), addend: 0n };
+      case 'call':
+        return this.#call(expr, here);
+      case 'string':
+        return { kind: 'address', symbol: this.#text(expr.bytes), addend: 0n };
       case 'unary':
         return this.#unary(expr, here);
       case 'binary':
         return this.#binary(expr, here);
     }
+  }
+
+  #call(expr: Extract<Expr, { kind: 'call' }>, here: Location): Value | undefined {
+    const value = this.#language.call(expr, (arg) => this.number(arg, here, `what '${expr.name}' takes`));
+    return value === undefined ? undefined : number(value);
   }
 
   /** The value of an expression that must not depend on where the program is loaded. */
@@ -104,6 +125,10 @@ export class Evaluator {
     const symbol = this.#symbols.find(expr.name);
     if (symbol?.constant) return this.#constant(symbol, expr);
     if (symbol?.defined || symbol?.declared) return { kind: 'address', symbol, addend: 0n };
+    if (!symbol?.used && this.#language.knows(expr.name)) {
+      const value = this.#language.valueOf(expr.name, expr, here);
+      return value === undefined ? undefined : number(value);
+    }
     const known = namedConstants().get(expr.name);
     if (known !== undefined) return number(known);
     // The program counter of the kernel's log: `goto pc+3`.

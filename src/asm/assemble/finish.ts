@@ -1,4 +1,3 @@
-import { BtfBuilder } from '../../btf/build.ts';
 import { lowerMaps } from '../../object/lower-maps.ts';
 import {
   type ElfSymbol,
@@ -9,6 +8,7 @@ import {
   SectionType,
 } from '../../object/relocatable.ts';
 import type { MapSpec } from '../../object/spec.ts';
+import type { Range } from '../syntax/ast.ts';
 import type { Assembler } from './assembler.ts';
 import { Emitter, type PendingRelocation } from './emit.ts';
 import type { SectionBuilder } from './section-builder.ts';
@@ -23,11 +23,15 @@ export function finish(assembler: Assembler): RelocatableObject {
   const emitter = new Emitter(assembler.evaluator, assembler.symbols, assembler.problems, {
     endian,
     compiled: assembler.compiled,
+    cpu: assembler.options.cpu,
+    own: assembler,
   });
   for (const section of assembler.sections) {
     checkAlignment(assembler, section);
     emitter.emit(section);
   }
+  // Last, when it is known what the instructions ask of the kernel's types.
+  if (describesItself(assembler)) assembler.debug.write();
   const { symbols, indexOf } = symbolTable(assembler, [...emitter.relocations, ...mapRelocations]);
   const relocations = [...emitter.relocations, ...mapRelocations].map(
     (pending): SectionRelocation => ({
@@ -69,24 +73,30 @@ function checkAlignment({ problems }: Assembler, section: SectionBuilder): void 
   );
 }
 
+/** Whether the file has declarations of the language, which `.BTF` tells loaders of. */
+function describesItself(assembler: Assembler): boolean {
+  const { debug, maps, language, problems } = assembler;
+  if (maps.length + debug.functions.length + debug.variables.length + language.cores.length === 0)
+    return false;
+  if ((assembler.findSection('.BTF')?.size ?? 0) === 0) return true;
+  const first = maps[0]?.range ?? debug.functions[0]?.symbol.defined ?? language.cores[0]?.reference;
+  problems.error(
+    first ?? { start: 0, end: 1 },
+    'two-btf',
+    "the file brings a '.BTF' section of its own, where the assembler would have to add types",
+  );
+  return false;
+}
+
 /** Puts the maps of `.map` lines into `.maps` and describes them in `.BTF`. */
 function placeMaps(assembler: Assembler): PendingRelocation[] {
   if (assembler.maps.length === 0) return [];
   const flags = SectionFlag.ALLOC | SectionFlag.WRITE;
   const section = assembler.section('.maps', { type: SectionType.PROGBITS, flags, entrySize: 0 });
-  if ((assembler.findSection('.BTF')?.size ?? 0) > 0) {
-    assembler.problems.error(
-      assembler.maps[0]!.range,
-      'two-btf',
-      "the file brings a '.BTF' section of its own, where '.map' would have to add its types",
-    );
-    return [];
-  }
   if (section.size % 8 !== 0) section.fill(8 - (section.size % 8), 0);
   section.align = Math.max(section.align, 8);
-  const btf = new BtfBuilder();
   const base = section.size;
-  const { bytes, maps, entries } = lowerMaps(mapSpecs(assembler), btf, base);
+  const { bytes, maps, entries } = lowerMaps(mapSpecs(assembler), assembler.debug.builder, base);
   section.append(bytes);
   for (const { name, offset, size } of maps) {
     const symbol = assembler.symbols.mention(name);
@@ -95,9 +105,6 @@ function placeMaps(assembler: Assembler): PendingRelocation[] {
     const expr = { kind: 'number', value: BigInt(size), start: 0, end: 0 } as const;
     symbol.size = { expr, here: { section, offset: symbol.value } };
   }
-  const types = assembler.section('.BTF', { type: SectionType.PROGBITS, flags: 0, entrySize: 0 });
-  types.align = 4;
-  types.append(btf.build(assembler.options.endian));
   return entries.map(({ offset, target }) => {
     const symbol = assembler.symbols.mention(target);
     symbol.used = true;
@@ -109,21 +116,36 @@ function mapSpecs(assembler: Assembler): MapSpec[] {
   const functions = [...assembler.symbols.all()]
     .filter((symbol) => symbol.type === 'func')
     .map(({ name }) => name);
-  return assembler.maps.map(({ spec, entries }) => ({
-    ...spec,
-    contents: entries
+  const maps = new Map(assembler.maps.map((map) => [map.spec.name, map]));
+  const undefinedEntry = (kind: 'program' | 'map', name: string, range: Range, names: string[]): false => {
+    if (!assembler.evaluator.isPoisoned(name))
+      assembler.problems.error(range, 'undefined-name', `there is no ${kind} '${name}'`, {
+        label: assembler.symbols.find(name)?.defined ? `not a ${kind}` : 'not defined',
+        help: assembler.problems.suggest(name, names),
+      });
+    return false;
+  };
+  const isProgram = (name: string): boolean => {
+    const symbol = assembler.symbols.find(name);
+    return symbol?.type === 'func' && symbol.section !== undefined;
+  };
+  return assembler.maps.map(({ spec, entries, inner }) => {
+    const template = inner && maps.get(inner.name);
+    if (inner && !template) undefinedEntry('map', inner.name, inner, [...maps.keys()]);
+    const contents = entries
       .filter(({ target, range }) => {
-        const symbol = assembler.symbols.find(target);
-        if (symbol?.type === 'func' && symbol.section) return true;
-        if (!assembler.evaluator.isPoisoned(target))
-          assembler.problems.error(range, 'undefined-name', `there is no program '${target}'`, {
-            label: symbol?.defined ? 'not a program' : 'not defined',
-            help: assembler.problems.suggest(target, functions),
-          });
-        return false;
+        if (inner) return maps.has(target) || undefinedEntry('map', target, range, [...maps.keys()]);
+        return isProgram(target) || undefinedEntry('program', target, range, functions);
       })
-      .map(({ key, target }) => ({ kind: 'program', key, program: target }) as const),
-  }));
+      .map(({ key, target }) =>
+        inner
+          ? ({ kind: 'map', key, map: target } as const)
+          : ({ kind: 'program', key, program: target } as const),
+      );
+    // Those inside are made like their template, by another name and without what it holds.
+    const inside: MapSpec | undefined = template && { ...template.spec, contents: [], pinning: 'none' };
+    return { ...spec, inner: inside, contents };
+  });
 }
 
 /** Local symbols first, as ELF demands; each symbol of the file is told its number. */

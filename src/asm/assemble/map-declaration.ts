@@ -1,7 +1,10 @@
 import { MapFlag, MapType } from '../../isa/kernel-tables.generated.ts';
+import { MAP_SIZES } from '../../isa/map-sizes.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { didYouMean } from '../../util/suggest.ts';
-import type { Argument, Expr, Range } from '../syntax/ast.ts';
+import type { Argument, Range } from '../syntax/ast.ts';
+import type { CType } from '../types/c-type.ts';
+import { parseTypeName } from '../types/declarations.ts';
 import { Arguments } from './arguments.ts';
 import type { Assembler, DirectiveStatement } from './assembler.ts';
 
@@ -11,45 +14,11 @@ export interface MapDeclaration {
   readonly typeName: string;
   readonly spec: Omit<MapSpec, 'contents'>;
   readonly entries: { readonly key: number; readonly target: string; readonly range: Range }[];
+  /** The map that tells what those inside are like. */
+  readonly inner: (Range & { readonly name: string }) | undefined;
 }
 
-/** Sizes that a map type has no choice about, or that can be left out. */
-interface TypeDefaults {
-  readonly key?: number;
-  readonly value?: number;
-  readonly entries?: number;
-}
-
-const HOLDS_DESCRIPTORS: TypeDefaults = { key: 4, value: 4 };
-const KEYLESS: TypeDefaults = { key: 0 };
-const RING: TypeDefaults = { key: 0, value: 0 };
-const STORAGE: TypeDefaults = { key: 4, entries: 0 };
-
-const DEFAULTS: Readonly<Partial<Record<keyof typeof MapType, TypeDefaults>>> = {
-  PROG_ARRAY: HOLDS_DESCRIPTORS,
-  // As many as there are CPUs, which the loader knows.
-  PERF_EVENT_ARRAY: { ...HOLDS_DESCRIPTORS, entries: 0 },
-  CGROUP_ARRAY: HOLDS_DESCRIPTORS,
-  ARRAY_OF_MAPS: HOLDS_DESCRIPTORS,
-  HASH_OF_MAPS: { value: 4 },
-  DEVMAP: HOLDS_DESCRIPTORS,
-  DEVMAP_HASH: HOLDS_DESCRIPTORS,
-  CPUMAP: HOLDS_DESCRIPTORS,
-  XSKMAP: HOLDS_DESCRIPTORS,
-  SOCKMAP: HOLDS_DESCRIPTORS,
-  QUEUE: KEYLESS,
-  STACK: KEYLESS,
-  BLOOM_FILTER: KEYLESS,
-  RINGBUF: RING,
-  USER_RINGBUF: RING,
-  ARENA: RING,
-  SK_STORAGE: STORAGE,
-  INODE_STORAGE: STORAGE,
-  TASK_STORAGE: STORAGE,
-  CGRP_STORAGE: STORAGE,
-};
-
-const OPTIONS = ['key', 'value', 'entries', 'flags', 'extra', 'numa', 'pinning'] as const;
+const OPTIONS = ['key', 'value', 'entries', 'flags', 'extra', 'numa', 'pinning', 'inner'] as const;
 type OptionName = (typeof OPTIONS)[number];
 
 const MEANING: Readonly<Record<OptionName, string>> = {
@@ -60,6 +29,7 @@ const MEANING: Readonly<Record<OptionName, string>> = {
   extra: 'map_extra, a number',
   numa: 'a NUMA node',
   pinning: "'by_name' or 'none'",
+  inner: 'the name of a map like those inside',
 };
 
 const MAX_U32 = 2 ** 32 - 1;
@@ -85,24 +55,36 @@ export function declareMap(assembler: Assembler, line: DirectiveStatement): MapD
     );
   const options = readOptions(args);
   if (!options) return undefined;
-  const sizes = readSizes(args, name.name, typeName as keyof typeof MapType, options);
+  const types = readTypes(assembler, options);
+  const sizes = types && readSizes(args, name.name, typeName as keyof typeof MapType, { options, types });
   const rest = readRest(args, options);
-  if (!sizes || !rest) return undefined;
+  const inner = readInner(args, options, type);
+  if (!types || !sizes || !rest || inner === 'broken') return undefined;
+  const { debug } = assembler;
   const spec = {
     name: name.name,
     type,
     ...sizes,
     ...rest,
-    key: undefined,
-    value: undefined,
+    key: types.key && debug.types.idOf(types.key.type),
+    value: types.value && debug.types.idOf(types.value.type),
     inner: undefined,
     freeze: false,
     origin: 'language' as const,
   };
-  return { range: name, typeName: typeName.toLowerCase(), spec, entries: [] };
+  return { range: name, typeName: typeName.toLowerCase(), spec, entries: [], inner };
 }
 
-type Options = Map<OptionName, Extract<Argument, { kind: 'option' }>>;
+type Option = Extract<Argument, { kind: 'option' | 'typed' }>;
+type Options = Map<OptionName, Option>;
+
+/** A key's or value's type, which tells its size. */
+interface SizedType {
+  readonly type: CType;
+  readonly size: number;
+}
+
+type Types = Readonly<Partial<Record<'key' | 'value', SizedType>>>;
 
 function readOptions(args: Arguments): Options | undefined {
   const options: Options = new Map();
@@ -111,9 +93,13 @@ function readOptions(args: Arguments): Options | undefined {
     const arg = args.peek()!;
     const problem = optionProblem(arg, options);
     if (problem) {
-      args.error(arg.kind === 'option' ? arg.nameRange : arg, problem.message, problem.help);
+      args.error(
+        arg.kind === 'option' || arg.kind === 'typed' ? arg.nameRange : arg,
+        problem.message,
+        problem.help,
+      );
       sound = false;
-    } else if (arg.kind === 'option') options.set(arg.name as OptionName, arg);
+    } else if (arg.kind === 'option' || arg.kind === 'typed') options.set(arg.name as OptionName, arg);
   }
   return sound ? options : undefined;
 }
@@ -122,7 +108,7 @@ function optionProblem(
   arg: Argument,
   options: Options,
 ): { readonly message: string; readonly help: string[] } | undefined {
-  if (arg.kind !== 'option')
+  if (arg.kind !== 'option' && arg.kind !== 'typed')
     return { message: 'expected an option such as key=4', help: [`the options are ${OPTIONS.join(', ')}`] };
   if (!OPTIONS.includes(arg.name as OptionName)) {
     const help = didYouMean(arg.name, OPTIONS);
@@ -136,18 +122,69 @@ function optionProblem(
     : undefined;
 }
 
+/** The text of an option's value as C's type, where it is one. */
+function textOf(
+  assembler: Assembler,
+  option: Option,
+): { readonly text: string; readonly base: number } | undefined {
+  if (option.kind === 'typed') return { text: option.text.text, base: option.text.start };
+  const { value } = option;
+  const isType = value.kind === 'name' && assembler.language.types.find(value.name) !== undefined;
+  return isType ? { text: value.name, base: value.start } : undefined;
+}
+
+/** Types of keys and values; undefined after a problem. */
+function readTypes(assembler: Assembler, options: Options): Types | undefined {
+  const { types } = assembler.language;
+  const found: Partial<Record<'key' | 'value', SizedType>> = {};
+  for (const which of ['key', 'value'] as const) {
+    const option = options.get(which);
+    const text = option && textOf(assembler, option);
+    if (!text) continue;
+    const type = parseTypeName(types, text);
+    const size = type && types.sizeOf(type, { start: text.base, end: text.base + text.text.length });
+    if (!type || size === undefined) return undefined;
+    found[which] = { type, size };
+  }
+  return found;
+}
+
+const HOLDS_MAPS: ReadonlySet<number> = new Set([MapType.ARRAY_OF_MAPS, MapType.HASH_OF_MAPS]);
+
+function readInner(
+  args: Arguments,
+  options: Options,
+  type: MapType,
+): (Range & { readonly name: string }) | undefined | 'broken' {
+  const option = options.get('inner');
+  if (!option) {
+    if (!HOLDS_MAPS.has(type)) return undefined;
+    args.error(args.line, "a map of maps needs 'inner=', the name of a map like those inside");
+    return 'broken';
+  }
+  if (option.kind === 'option' && option.value.kind === 'name' && HOLDS_MAPS.has(type)) return option.value;
+  args.error(
+    option,
+    HOLDS_MAPS.has(type) ? "'inner=' takes the name of a map" : 'only maps of maps have something inside',
+  );
+  return 'broken';
+}
+
 function readSizes(
   args: Arguments,
   map: string,
   typeName: keyof typeof MapType,
-  options: Options,
+  { options, types }: { readonly options: Options; readonly types: Types },
 ): Pick<MapSpec, 'keySize' | 'valueSize' | 'maxEntries'> | undefined {
-  const defaults = DEFAULTS[typeName] ?? {};
+  const defaults = MAP_SIZES[typeName] ?? {};
   const read = (option: 'key' | 'value' | 'entries'): number | undefined => {
+    const typed = option === 'entries' ? undefined : types[option];
+    if (typed) return typed.size;
     const given = options.get(option);
-    if (given) return args.valueOf(given.value, MEANING[option], 0, MAX_U32);
+    if (given) return numberOf(args, given, option);
     if (defaults[option] !== undefined) return defaults[option];
-    return args.error(args.line, `map '${map}' needs '${option}=', ${MEANING[option]}`);
+    const type = option === 'entries' ? '' : `the type of a ${option} or `;
+    return args.error(args.line, `map '${map}' needs '${option}=', ${type}${MEANING[option]}`);
   };
   const [keySize, valueSize, maxEntries] = [read('key'), read('value'), read('entries')];
   if (keySize === undefined || valueSize === undefined || maxEntries === undefined) return undefined;
@@ -160,10 +197,10 @@ function readRest(
 ): Pick<MapSpec, 'flags' | 'extra' | 'numaNode' | 'pinning'> | undefined {
   const read = (option: OptionName): number | undefined => {
     const given = options.get(option);
-    return given ? args.valueOf(given.value, MEANING[option], 0, MAX_U32) : 0;
+    return given ? numberOf(args, given, option) : 0;
   };
   const [flags, extra, numa] = [read('flags'), read('extra'), read('numa')];
-  const pinning = readPinning(args, options.get('pinning')?.value);
+  const pinning = readPinning(args, options.get('pinning'));
   if (flags === undefined || extra === undefined || numa === undefined || pinning === undefined)
     return undefined;
   const onNode = options.has('numa');
@@ -175,11 +212,17 @@ function readRest(
   };
 }
 
-function readPinning(args: Arguments, value: Expr | undefined): 'none' | 'byName' | undefined {
-  if (!value) return 'none';
-  if (value.kind === 'name' && value.name === 'by_name') return 'byName';
-  if (value.kind === 'name' && value.name === 'none') return 'none';
-  return args.error(value, `pinning is ${MEANING.pinning}`);
+function numberOf(args: Arguments, option: Option, name: OptionName): number | undefined {
+  if (option.kind === 'option') return args.valueOf(option.value, MEANING[name], 0, MAX_U32);
+  return args.error(option.text, `'${option.text.text}' is no number`);
+}
+
+function readPinning(args: Arguments, option: Option | undefined): 'none' | 'byName' | undefined {
+  if (!option) return 'none';
+  const value = option.kind === 'option' && option.value.kind === 'name' ? option.value.name : undefined;
+  if (value === 'by_name') return 'byName';
+  if (value === 'none') return 'none';
+  return args.error(option.kind === 'option' ? option.value : option.text, `pinning is ${MEANING.pinning}`);
 }
 
 /** `.entry KEY, PROGRAM`: what the map holds from the start. */
@@ -191,15 +234,16 @@ export function declareEntry(assembler: Assembler, line: DirectiveStatement): vo
     args.error(line.nameRange, "'.entry' belongs below a '.map' line");
     return;
   }
-  if (map.spec.type !== MapType.PROG_ARRAY) {
-    args.error(line.nameRange, `a map of type '${map.typeName}' cannot have programs as entries`, [
-      "a 'prog_array' can",
+  const holdsMaps = map.spec.type === MapType.ARRAY_OF_MAPS;
+  if (map.spec.type !== MapType.PROG_ARRAY && !holdsMaps) {
+    args.error(line.nameRange, `a map of type '${map.typeName}' cannot have entries from the start`, [
+      "a 'prog_array' can have programs, an 'array_of_maps' maps",
     ]);
     return;
   }
   const last = Math.max(0, map.spec.maxEntries - 1);
   const key = args.number(`the slot of map '${map.spec.name}'`, 0, last);
-  const target = key === undefined ? undefined : args.name('the name of a program');
+  const target = key === undefined ? undefined : args.name(`the name of a ${holdsMaps ? 'map' : 'program'}`);
   if (key === undefined || !target || !args.end()) return;
   const twin = map.entries.find((entry) => entry.key === key);
   if (twin)

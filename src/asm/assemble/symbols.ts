@@ -1,5 +1,6 @@
 import type { SymbolBinding, SymbolType, SymbolVisibility } from '../../object/relocatable.ts';
 import type { Expr, InsnStatement, Range } from '../syntax/ast.ts';
+import type { Prototype } from '../types/declarations.ts';
 import type { SectionBuilder } from './section-builder.ts';
 
 /** A name of the file: a label, a constant, or something that another file defines. */
@@ -23,10 +24,16 @@ export interface AsmSymbol {
   size: { readonly expr: Expr; readonly here: Location } | undefined;
   /** True where a relocation needs it in the symbol table. */
   used: boolean;
+  /** Of a function of the kernel: how it is declared. */
+  prototype: Prototype | undefined;
   /** Its number in the object's table, once that is made. */
   index: number;
   /** Jumps that wait for its place. */
   waiting: WaitingJump[] | undefined;
+  /** Those that are written but for their distance: the offsets of their instructions … */
+  readonly jumps: number[];
+  /** … in this section. */
+  jumpsFrom: SectionBuilder | undefined;
 }
 
 /** A jump to a label that has not come yet. */
@@ -62,8 +69,11 @@ export function newSymbol(name: string): AsmSymbol {
     visibility: 'default',
     size: undefined,
     used: false,
+    prototype: undefined,
     index: 0,
     waiting: undefined,
+    jumps: [],
+    jumpsFrom: undefined,
   };
 }
 

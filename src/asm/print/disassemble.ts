@@ -8,13 +8,16 @@ import {
   type SectionRelocation,
 } from '../../object/relocatable.ts';
 import { toHex } from '../../util/bytes.ts';
-import { objdumpInsn } from './objdump.ts';
+import { formatInstruction, type InsnStyle } from './format.ts';
+import { type ObjdumpInsn, objdumpInsn } from './objdump.ts';
 
 export interface DisassembleOptions {
   /** Prints relocations below the instructions that they patch; true by default. */
   readonly relocations?: boolean;
   /** The file's name in the first line. */
   readonly name?: string;
+  /** `llvm` by default; `mnemonic` is no longer what llvm-objdump prints. */
+  readonly style?: InsnStyle;
 }
 
 /** A name at a place of a section. */
@@ -29,7 +32,8 @@ export interface Place {
  */
 export function disassemble(object: RelocatableObject, options: DisassembleOptions = {}): string {
   const out = [`\n${options.name ?? '<object>'}:\tfile format elf64-bpf\n`];
-  for (const code of codeSections(object, options)) out.push(new SectionPrinter(object, code).print());
+  for (const code of codeSections(object, options))
+    out.push(new SectionPrinter(object, code, options.style ?? 'llvm').print());
   return out.join('');
 }
 
@@ -114,15 +118,24 @@ function zerosAt(bytes: Uint8Array, start: number, end: number): number {
   return count < MIN_SKIPPED_ZEROS ? 0 : count & ~3;
 }
 
+/** As the table has it: what breaks its row's rules is not known. */
+function mnemonicInsn(insn: Instruction): ObjdumpInsn {
+  const { def } = insn;
+  if (def.kind === 'unknown') return { text: '<unknown>', def: undefined, slots: 1 };
+  return { text: formatInstruction(insn, { style: 'mnemonic' }), def, slots: def.slots };
+}
+
 class SectionPrinter {
   readonly #object: RelocatableObject;
   readonly #section: Section;
   readonly #places: readonly Place[];
   readonly #relocations: readonly SectionRelocation[];
   readonly #out: string[] = [];
+  readonly #style: InsnStyle;
   #nextRelocation = 0;
 
-  constructor(object: RelocatableObject, { section, places, relocations }: CodeSection) {
+  constructor(object: RelocatableObject, { section, places, relocations }: CodeSection, style: InsnStyle) {
+    this.#style = style;
     this.#object = object;
     this.#section = section;
     this.#places = places;
@@ -165,7 +178,7 @@ class SectionPrinter {
     if (room < SLOT_SIZE) return this.#line(address, 1, '<unknown>');
     const window = bytes.subarray(address, address + (room < 2 * SLOT_SIZE ? SLOT_SIZE : 2 * SLOT_SIZE));
     const insn = decodeInsnAt(window, 0, this.#object.endian);
-    const { text, def, slots } = objdumpInsn(insn);
+    const { text, def, slots } = this.#style === 'llvm' ? objdumpInsn(insn) : mnemonicInsn(insn);
     if (slots * SLOT_SIZE > room) return this.#line(address, 1, '<unknown>');
     const target = def && jumpTarget({ ...insn, def }, address);
     const place = target === undefined ? '' : ` <${placeName(this.#places, target)}>`;

@@ -1,40 +1,36 @@
-import { type Instruction, wideImmediate } from '../../isa/codec.ts';
+import type { Instruction } from '../../isa/codec.ts';
 import { InsnClass, type InsnKind } from '../../isa/insn-table.ts';
+import { formatMnemonic } from './format-mnemonic.ts';
+import { DecodedOperands, type OperandTexts } from './operand-texts.ts';
+
+/** The two dialects of the language. */
+export type InsnStyle = 'llvm' | 'mnemonic';
 
 export interface FormatOptions {
   /** Numbers as llvm-objdump prints them (16, the default) or as clang does (10). */
   readonly radix?: 10 | 16;
+  /** `llvm` by default. */
+  readonly style?: InsnStyle;
 }
 
-type Radix = 10 | 16;
-type Formatter = (insn: Instruction, radix: Radix) => string;
+type Formatter = (insn: OperandTexts) => string;
 
-function number(value: number | bigint, radix: Radix): string {
-  if (radix === 10) return String(value);
-  return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+function address(base: number, { sign, off }: OperandTexts): string {
+  return `(r${base} ${sign} ${off})`;
 }
 
-/** With the sign in front: `+0x3`. */
-function distance(value: number, radix: Radix): string {
-  return value < 0 ? number(value, radix) : `+${number(value, radix)}`;
-}
-
-function address(base: number, off: number, radix: Radix): string {
-  return off < 0 ? `(r${base} - ${number(-off, radix)})` : `(r${base} + ${number(off, radix)})`;
-}
-
-function pointer(insn: Instruction, signed = false): string {
-  return `(${signed ? 's' : 'u'}${insn.def.size * 8} *)`;
+function pointer({ def }: OperandTexts): string {
+  return `(${def.kind === 'ldsx' ? 's' : 'u'}${def.size * 8} *)`;
 }
 
 /** The letter of 32-bit operations' registers is `w`. */
-function letter(insn: Instruction): string {
-  return insn.def.width === 32 ? 'w' : 'r';
+function letter({ def }: OperandTexts): string {
+  return def.width === 32 ? 'w' : 'r';
 }
 
-const alu: Formatter = (insn, radix) => {
+const alu: Formatter = (insn) => {
   const reg = letter(insn);
-  return `${reg}${insn.dst} ${insn.def.op}= ${insn.def.x ? `${reg}${insn.src}` : number(insn.imm, radix)}`;
+  return `${reg}${insn.dst} ${insn.def.op}= ${insn.def.x ? `${reg}${insn.src}` : insn.imm}`;
 };
 
 const movsx: Formatter = (insn) => {
@@ -42,39 +38,38 @@ const movsx: Formatter = (insn) => {
   return `${reg}${insn.dst} = (s${insn.def.width})${reg}${insn.src}`;
 };
 
-const load: Formatter = (insn, radix) =>
-  `r${insn.dst} = *${pointer(insn, insn.def.kind === 'ldsx')}${address(insn.src, insn.off, radix)}`;
+const load: Formatter = (insn) => `r${insn.dst} = *${pointer(insn)}${address(insn.src, insn)}`;
 
-const store: Formatter = (insn, radix) => {
-  const value = insn.def.x ? `r${insn.src}` : number(insn.imm, radix);
-  return `*${pointer(insn)}${address(insn.dst, insn.off, radix)} = ${value}`;
-};
+const store: Formatter = (insn) =>
+  `*${pointer(insn)}${address(insn.dst, insn)} = ${insn.def.x ? `r${insn.src}` : insn.imm}`;
 
-const atomic: Formatter = (insn, radix) => {
-  const { dst, src, off, def } = insn;
-  if (!def.fetch) return `lock *${pointer(insn)}${address(dst, off, radix)} ${def.op}= r${src}`;
+const atomic: Formatter = (insn) => {
+  const { dst, src, def } = insn;
+  if (!def.fetch) return `lock *${pointer(insn)}${address(dst, insn)} ${def.op}= r${src}`;
   const name = def.name.replace(/32$/, '');
   const reg = letter(insn);
-  return `${reg}${src} = ${name}(${pointer(insn)}${address(dst, off, radix)}, ${reg}${src})`;
+  return `${reg}${src} = ${name}(${pointer(insn)}${address(dst, insn)}, ${reg}${src})`;
 };
 
-const exchange: Formatter = (insn, radix) => {
-  const { dst, src, off, def } = insn;
+const exchange: Formatter = (insn) => {
+  const { dst, src, def } = insn;
   const reg = letter(insn);
-  const at = address(dst, off, radix).slice(1, -1);
+  const at = address(dst, insn).slice(1, -1);
   const name = `${def.op}${def.width === 32 ? '32_32' : '_64'}`;
   return def.kind === 'xchg'
     ? `${reg}${src} = ${name}(${at}, ${reg}${src})`
     : `${reg}0 = ${name}(${at}, ${reg}0, ${reg}${src})`;
 };
 
-const jump: Formatter = (insn, radix) =>
-  `${insn.def.op} ${distance(insn.def.imm === 'branch' ? insn.imm : insn.off, radix)}`;
+const packetLoad: Formatter = (insn) =>
+  /^(?:0x)?0$/.test(insn.off) ? `r${insn.src}` : address(insn.src, insn).slice(1, -1);
 
-const conditional: Formatter = (insn, radix) => {
+const jump: Formatter = ({ def, target }) => `${def.op} ${target}`;
+
+const conditional: Formatter = (insn) => {
   const reg = letter(insn);
-  const right = insn.def.x ? `${reg}${insn.src}` : number(insn.imm, radix);
-  return `if ${reg}${insn.dst} ${insn.def.op} ${right} goto ${distance(insn.off, radix)}`;
+  const right = insn.def.x ? `${reg}${insn.src}` : insn.imm;
+  return `if ${reg}${insn.dst} ${insn.def.op} ${right} goto ${insn.target}`;
 };
 
 const FORMATTERS: Readonly<Record<InsnKind, Formatter>> = {
@@ -82,12 +77,10 @@ const FORMATTERS: Readonly<Record<InsnKind, Formatter>> = {
   neg: (insn) => `${letter(insn)}${insn.dst} = -${letter(insn)}${insn.dst}`,
   end: (insn) => `r${insn.dst} = ${insn.def.op} r${insn.dst}`,
   movsx,
-  addrSpaceCast: ({ dst, src, imm }, radix) =>
-    `r${dst} = addr_space_cast(r${src}, ${number(imm >>> 16, radix)}, ${number(imm & 0xffff, radix)})`,
-  lddw: (insn, radix) => `r${insn.dst} = ${number(BigInt.asIntN(64, wideImmediate(insn)), radix)} ll`,
-  ldabs: (insn, radix) => `r0 = *${pointer(insn)}skb[${number(insn.imm, radix)}]`,
-  ldind: (insn, radix) =>
-    `r0 = *${pointer(insn)}skb[${insn.imm === 0 ? `r${insn.src}` : address(insn.src, insn.imm, radix).slice(1, -1)}]`,
+  addrSpaceCast: ({ dst, src, pair }) => `r${dst} = addr_space_cast(r${src}, ${pair.join(', ')})`,
+  lddw: ({ dst, imm }) => `r${dst} = ${imm} ll`,
+  ldabs: (insn) => `r0 = *${pointer(insn)}skb[${insn.imm}]`,
+  ldind: (insn) => `r0 = *${pointer(insn)}skb[${packetLoad(insn)}]`,
   ldx: load,
   ldsx: load,
   st: store,
@@ -95,27 +88,32 @@ const FORMATTERS: Readonly<Record<InsnKind, Formatter>> = {
   atomic,
   xchg: exchange,
   cmpxchg: exchange,
-  loadAcquire: (insn, radix) =>
-    `r${insn.dst} = load_acquire(${pointer(insn)}${address(insn.src, insn.off, radix)})`,
-  storeRelease: (insn, radix) =>
-    `store_release(${pointer(insn)}${address(insn.dst, insn.off, radix)}, r${insn.src})`,
+  loadAcquire: (insn) => `r${insn.dst} = load_acquire(${pointer(insn)}${address(insn.src, insn)})`,
+  storeRelease: (insn) => `store_release(${pointer(insn)}${address(insn.dst, insn)}, r${insn.src})`,
   ja: jump,
   jcond: conditional,
-  mayGoto: (insn, radix) => `may_goto ${distance(insn.off, radix)}`,
-  call: (insn, radix) => `call ${number(insn.imm, radix)}`,
+  mayGoto: ({ target }) => `may_goto ${target}`,
+  call: ({ target }) => `call ${target}`,
   callx: (insn) => `callx r${insn.dst}`,
   exit: () => 'exit',
   unknown: () => '<unknown>',
 };
 
+/** One instruction in LLVM's syntax. */
+export function formatLlvm(insn: OperandTexts): string {
+  return FORMATTERS[insn.def.kind](insn);
+}
+
 /**
- * One instruction in LLVM's syntax, without labels: `r0 = *(u32 *)(r1 + 0x4)`.
+ * One instruction without labels, by default in LLVM's syntax: `r0 = *(u32 *)(r1 + 0x4)`.
  *
  * @example
  * ```ts
  * formatInstruction(makeInsn('ldxw', { dst: 0, src: 1, off: 4 })); // 'r0 = *(u32 *)(r1 + 0x4)'
+ * formatInstruction(makeInsn('ldxw', { dst: 0, src: 1, off: 4 }), { style: 'mnemonic' }); // 'ldxw r0, [r1+0x4]'
  * ```
  */
 export function formatInstruction(insn: Instruction, options: FormatOptions = {}): string {
-  return FORMATTERS[insn.def.kind](insn, options.radix ?? 16);
+  const operands = new DecodedOperands(insn, options.radix ?? 16);
+  return options.style === 'mnemonic' ? formatMnemonic(operands) : formatLlvm(operands);
 }

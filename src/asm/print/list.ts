@@ -2,7 +2,7 @@ import { decodeInsns } from '../../isa/codec.ts';
 import { type RelocatableObject, RelocationType } from '../../object/relocatable.ts';
 import { toHex } from '../../util/bytes.ts';
 import { type CodeSection, codeSections, jumpTarget, placeName, relocationTarget } from './disassemble.ts';
-import { formatInstruction } from './format.ts';
+import { formatInstruction, type InsnStyle } from './format.ts';
 
 /** One instruction of a listing. */
 export interface ListedInstruction {
@@ -28,14 +28,15 @@ export interface ListedSection {
 /** The code of an object as data; an instruction that is cut off at the end of its section is left out. */
 export function listInstructions(
   object: RelocatableObject,
-  options: { readonly relocations?: boolean } = {},
+  options: { readonly relocations?: boolean; readonly style?: InsnStyle } = {},
 ): ListedSection[] {
-  return codeSections(object, options).map((code) => listSection(object, code));
+  return codeSections(object, options).map((code) => listSection(object, code, options.style ?? 'llvm'));
 }
 
 function listSection(
   object: RelocatableObject,
   { section, places, relocations }: CodeSection,
+  style: InsnStyle,
 ): ListedSection {
   const relocationAt = new Map(relocations.map((relocation) => [relocation.offset, relocation]));
   const code = section.bytes.subarray(0, section.bytes.length - (section.bytes.length % 8));
@@ -50,7 +51,7 @@ function listSection(
       byteOffset: start,
       bytes: toHex(code.subarray(start, byteOffset)),
       name: insn.def.name,
-      text: formatInstruction(insn),
+      text: formatInstruction(insn, { style }),
       ...(target !== undefined && { target: placeName(places, target) }),
       ...(relocation && {
         relocation: {

@@ -14,6 +14,10 @@ export type BinaryOperator = '+' | '-' | '*' | '/' | '%' | '<<' | '>>' | '&' | '
 export type Expr =
   /** What a double holds exactly is a `number`: that takes a tenth of a bigint's time. */
   | ({ readonly kind: 'number'; readonly value: number | bigint } & Range)
+  /** `sizeof(event)`, `be16(0x0800)`, `core.offset(task_struct.pid)`. */
+  | ({ readonly kind: 'call'; readonly name: string; readonly args: RawText } & Range)
+  /** A text, which stands for its address in `.rodata`. */
+  | ({ readonly kind: 'string'; readonly bytes: Uint8Array } & Range)
   /** A constant, a label, a section's symbol or one of another file. */
   | ({ readonly kind: 'name'; readonly name: string } & Range)
   /** `.`: where the statement begins. */
@@ -44,6 +48,13 @@ export type Argument =
       readonly name: string;
       readonly nameRange: Range;
       readonly value: Expr;
+    } & Range)
+  /** `value=struct event`: what is no expression. */
+  | ({
+      readonly kind: 'typed';
+      readonly name: string;
+      readonly nameRange: Range;
+      readonly text: RawText;
     } & Range);
 
 export type Statement =

@@ -88,21 +88,23 @@ export class Conditionals {
     }
   }
 
-  #begin(name: string, range: Range, holds: () => boolean): void {
+  /** Of a condition that cannot be told no branch counts: what stands there is no second problem. */
+  #begin(name: string, range: Range, holds: () => boolean | undefined): void {
     const outer = this.active;
-    const active = outer && holds();
-    this.#open.push({ name, range, outer, active, taken: active, hasElse: false });
+    const held = outer && holds();
+    this.#open.push({ name, range, outer, active: held === true, taken: held !== false, hasElse: false });
   }
 
-  #next(name: string, range: Range, holds: () => boolean): void {
+  #next(name: string, range: Range, holds: () => boolean | undefined): void {
     const open = this.#open.at(-1);
     if (!open || open.hasElse) {
       this.#stray(name, range);
       return;
     }
     open.hasElse = name === '.else';
-    open.active = open.outer && !open.taken && holds();
-    open.taken ||= open.active;
+    const held = open.outer && !open.taken && holds();
+    open.active = held === true;
+    open.taken ||= held !== false;
   }
 
   #stray(name: string, range: Range): void {
@@ -124,14 +126,14 @@ export class Conditionals {
     return left!.trim() === right?.trim();
   }
 
-  #condition(range: Range, scanner: Scanner): boolean {
+  #condition(range: Range, scanner: Scanner): boolean | undefined {
     const condition = takeCondition(scanner);
-    if (condition && scanner.atEnd) return this.#holds(condition) ?? false;
+    if (condition && scanner.atEnd) return this.#holds(condition);
     const at = condition ? { start: scanner.place, end: scanner.base + scanner.end } : range;
     this.#problems.error(at, 'syntax', 'this is no condition', {
       help: ["conditions are written as in C: '.if LIMIT > 4 && !DEBUG'"],
     });
-    return false;
+    return undefined;
   }
 
   #holds(condition: Condition): boolean | undefined {

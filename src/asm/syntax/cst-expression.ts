@@ -1,8 +1,9 @@
-import type { CstNode } from 'chevrotain';
-import type { BinaryOperator, Expr, UnaryOperator } from './ast.ts';
+import type { CstNode, IToken } from 'chevrotain';
+import type { BinaryOperator, Expr, Range, UnaryOperator } from './ast.ts';
 import { childOf, childrenOf, rangeOf, rangeOfToken, tokenOf, tokensOf } from './cst.ts';
 import { charValue, numberValue } from './literals.ts';
 import { PRECEDENCE, signed } from './operators.ts';
+import { trimmed } from './plain-expression.ts';
 import type { Problems } from './problems.ts';
 
 /** Expressions are evaluated recursively; nobody writes longer ones. */
@@ -50,7 +51,9 @@ function termOf(node: CstNode, problems: Problems): Expr {
 function primaryOf(node: CstNode, problems: Problems): Expr {
   const number = tokenOf(node, 'Number');
   if (number) return { kind: 'number', value: numberValue(number.image), ...rangeOfToken(number) };
-  const name = tokenOf(node, 'ValueName');
+  const name = tokenOf(node, 'ValueName') ?? tokenOf(node, 'Swap');
+  const group = childOf(node, 'group');
+  if (name && group) return callOf(name, rangeOf(group), problems);
   if (name) return { kind: 'name', name: name.image, ...rangeOfToken(name) };
   const dot = tokenOf(node, 'Dot');
   if (dot) return { kind: 'here', ...rangeOfToken(dot) };
@@ -64,6 +67,14 @@ function primaryOf(node: CstNode, problems: Problems): Expr {
   const { start } = rangeOfToken(tokenOf(node, 'LParen')!);
   const { end } = rangeOfToken(tokenOf(node, 'RParen')!);
   return { ...expressionOf(childOf(node, 'expression')!, problems), start, end };
+}
+
+/** `sizeof(event)`: what stands in the parentheses is read by who evaluates it. */
+function callOf(name: IToken, group: Range, problems: Problems): Expr {
+  const inside = { start: group.start + 1, end: group.end - 1 };
+  const text = problems.textOf(inside);
+  const args = trimmed(text, 0, text.length, inside.start);
+  return { kind: 'call', name: name.image, args, start: rangeOfToken(name).start, end: group.end };
 }
 
 export function unknownEscape(

@@ -2,8 +2,9 @@ import type { CstNode, IToken } from 'chevrotain';
 import { findInsn, type InsnDef } from '../../isa/insn-table.ts';
 import type { Expr, InsnStatement, Range, Reg } from './ast.ts';
 import { childOf, childrenOf, rangeOf, rangeOfToken, tokenOf, tokensOf } from './cst.ts';
-import { expressionOf } from './cst-expression.ts';
+import { expressionOf, unknownEscape } from './cst-expression.ts';
 import { rowOf } from './insn-forms.ts';
+import { stringBytes } from './literals.ts';
 import { addressSpaces } from './operators.ts';
 import type { Problems } from './problems.ts';
 
@@ -162,13 +163,24 @@ export class InsnVisitor {
       const child = childOf(node, rule);
       if (child) return visitor.call(this, dst, child, range);
     }
-    const value = expressionOf(childOf(node, 'expression')!, this.#problems);
+    const value = this.#constant(node);
+    if (!value) return undefined;
     if (!tokenOf(node, 'Wide')) return this.#alu(dst, '', { value }, range);
     if (dst.width === 32)
       return this.#error(dst, 'wide-register', `a 64-bit number does not fit 'w${dst.number}'`, [
         `write 'r${dst.number}'`,
       ]);
     return insn(findInsn('lddw')!, range, { dst: dst.number, imm: value });
+  }
+
+  /** A number, a name or a string, which stands for its address. */
+  #constant(node: CstNode): Expr | undefined {
+    const string = tokenOf(node, 'String');
+    if (!string) return expressionOf(childOf(node, 'expression')!, this.#problems);
+    const bytes = stringBytes(string.image);
+    if (bytes instanceof Uint8Array) return { kind: 'string', bytes, ...rangeOfToken(string) };
+    unknownEscape(this.#problems, string, bytes.unknownEscape);
+    return undefined;
   }
 
   #negation(dst: Reg, node: CstNode, range: Range): InsnStatement | undefined {

@@ -1,5 +1,6 @@
 import { type CstNode, CstParser, type IToken, type ParserMethod } from 'chevrotain';
 import { messages } from './parser-messages.ts';
+import { SPACED_DIRECTIVES } from './spaced-directives.ts';
 import * as t from './tokens.ts';
 
 type Rule = ParserMethod<[], CstNode>;
@@ -66,12 +67,15 @@ export class AssemblyParser extends CstParser {
   readonly directive: Rule = this.RULE(
     'directive',
     () => {
-      this.CONSUME(t.DotName);
+      const name = this.CONSUME(t.DotName);
       this.OPTION(() => {
         this.SUBRULE(this.argument);
-        this.MANY(() => {
-          this.CONSUME(t.Comma);
-          this.SUBRULE2(this.argument);
+        this.MANY({
+          GATE: () => this.LA(1).tokenType === t.Comma || SPACED_DIRECTIVES.has(name.image),
+          DEF: () => {
+            this.OPTION2(() => this.CONSUME(t.Comma));
+            this.SUBRULE2(this.argument);
+          },
         });
       });
     },
@@ -88,11 +92,39 @@ export class AssemblyParser extends CstParser {
           ALT: () => {
             this.CONSUME(t.ValueName);
             this.CONSUME(t.Equals);
-            this.SUBRULE(this.expression);
+            this.SUBRULE(this.optionValue);
           },
         },
         { ALT: () => this.SUBRULE2(this.expression) },
       ]);
+    },
+    inner,
+  );
+
+  /** `4`, `struct event`, `u64[4]`: an expression, or a text that the directive reads. */
+  readonly optionValue: Rule = this.RULE(
+    'optionValue',
+    () => {
+      this.AT_LEAST_ONE(() =>
+        this.OR([{ ALT: () => this.CONSUME(t.Piece) }, { ALT: () => this.SUBRULE(this.group) }]),
+      );
+    },
+    inner,
+  );
+
+  /** `(task_struct.pid)` */
+  readonly group: Rule = this.RULE(
+    'group',
+    () => {
+      this.CONSUME(t.LParen);
+      this.MANY(() =>
+        this.OR([
+          { ALT: () => this.CONSUME(t.Piece) },
+          { ALT: () => this.CONSUME(t.Comma) },
+          { ALT: () => this.SUBRULE(this.group) },
+        ]),
+      );
+      this.CONSUME(t.RParen);
     },
     inner,
   );
@@ -133,6 +165,12 @@ export class AssemblyParser extends CstParser {
         { ALT: () => this.SUBRULE(this.addressCast) },
         { ALT: () => this.SUBRULE(this.atomicCall) },
         { ALT: () => this.SUBRULE(this.exchange) },
+        {
+          ALT: () => {
+            this.CONSUME(t.StringLiteral);
+            this.OPTION2(() => this.CONSUME2(t.Wide));
+          },
+        },
         {
           ALT: () => {
             this.SUBRULE(this.expression);
@@ -416,7 +454,19 @@ export class AssemblyParser extends CstParser {
       this.OR2([
         { ALT: () => this.CONSUME(t.NumberLiteral) },
         { ALT: () => this.CONSUME(t.CharLiteral) },
-        { ALT: () => this.CONSUME(t.ValueName) },
+        {
+          ALT: () => {
+            this.CONSUME(t.ValueName);
+            this.OPTION(() => this.SUBRULE(this.group));
+          },
+        },
+        // `be16(0x0800)` is a number, `be16 r1` no part of an expression.
+        {
+          ALT: () => {
+            this.CONSUME(t.Swap);
+            this.SUBRULE2(this.group);
+          },
+        },
         { ALT: () => this.CONSUME(t.Dot) },
         {
           ALT: () => {

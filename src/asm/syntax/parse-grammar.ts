@@ -1,12 +1,14 @@
 import { type CstNode, type ILexingError, type IRecognitionException, type IToken, Lexer } from 'chevrotain';
 import { didYouMean } from '../../util/suggest.ts';
-import type { Argument, Statement } from './ast.ts';
+import type { Argument, Range, Statement } from './ast.ts';
 import { childOf, childrenOf, rangeOf, rangeOfToken, tokenOf } from './cst.ts';
 import { expressionOf, unknownEscape } from './cst-expression.ts';
 import { InsnVisitor } from './cst-insn.ts';
 import { AssemblyParser } from './grammar.ts';
 import { stringBytes } from './literals.ts';
+import { takeOptionValue } from './plain.ts';
 import type { Problems } from './problems.ts';
+import { Scanner } from './scanner.ts';
 import * as t from './tokens.ts';
 
 /** Parentheses are read recursively; nobody nests them deeper. */
@@ -232,8 +234,19 @@ function argumentOf(node: CstNode, problems: Problems): Argument {
   }
   const type = tokenOf(node, 'TypeWord');
   if (type) return { kind: 'type', name: type.image.slice(1), ...range };
-  const value = expressionOf(childOf(node, 'expression')!, problems);
   const option = tokenOf(node, 'ValueName');
-  if (!option) return { kind: 'expr', value, ...range };
-  return { kind: 'option', name: option.image, nameRange: rangeOfToken(option), value, ...range };
+  if (option) return optionOf(option, rangeOf(childOf(node, 'optionValue')!), problems);
+  return { kind: 'expr', value: expressionOf(childOf(node, 'expression')!, problems), ...range };
+}
+
+/** Reads the value as the plain reader does: it alone decides what is an expression. */
+function optionOf(option: IToken, value: Range, problems: Problems): Argument {
+  const nameRange = rangeOfToken(option);
+  const name = { kind: 'name', name: option.image, ...nameRange } as const;
+  const scanner = new Scanner(problems.textOf(value), value.start);
+  scanner.end = scanner.text.length;
+  const read = takeOptionValue(scanner, name);
+  if (read && scanner.atEnd) return read;
+  const text = { text: scanner.text, ...value };
+  return { kind: 'typed', name: option.image, nameRange, text, start: nameRange.start, end: value.end };
 }

@@ -50,7 +50,13 @@ export const messages: IParserErrorMessageProvider = {
   buildNotAllInputParsedMessage: ({ firstRedundant }) =>
     sentence('the end of the line', firstRedundant, undefined),
   buildNoViableAltMessage: ({ actual, previous, ruleName, expectedPathsPerAlt }) =>
-    sentence(EXPECTED_IN_RULE[ruleName] ?? tokenLabel(expectedPathsPerAlt[0]![0]![0]!), actual[0], previous),
+    actual[0]?.tokenType === t.Swap
+      ? sentence('a register', actual[1], actual[0])
+      : sentence(
+          EXPECTED_IN_RULE[ruleName] ?? tokenLabel(expectedPathsPerAlt[0]![0]![0]!),
+          actual[0],
+          previous,
+        ),
   buildEarlyExitMessage: ({ actual, previous, ruleName, expectedIterationPaths }) =>
     sentence(EXPECTED_IN_RULE[ruleName] ?? tokenLabel(expectedIterationPaths[0]![0]!), actual[0], previous),
 };

@@ -1,6 +1,7 @@
-import type { BinaryOperator, Expr, Reg, UnaryOperator } from './ast.ts';
+import type { BinaryOperator, Expr, UnaryOperator } from './ast.ts';
 import { charValue, numberValue } from './literals.ts';
 import { PRECEDENCE, signed } from './operators.ts';
+import type { RawText } from './raw-directives.ts';
 import { isDigit, isNameStart, isWordPart, type Scanner } from './scanner.ts';
 
 /**
@@ -10,9 +11,12 @@ import { isDigit, isNameStart, isWordPart, type Scanner } from './scanner.ts';
 const SPECIAL =
   /^(?:[rRwW]\d+|[us](?:8|16|32|64)|(?:le|be|bswap)(?:16|32|64)|atomic\w*|load_acquire|(?:cmp)?xchg\w*|addr_space_cast|if|gotol?|may_goto|callx?|exit|lock|ll|skb|store_release)$/;
 
+/** What one of them can begin with: `r` as in `r1`, `u` as in `u32`, `i` as in `if` …. */
+const SPECIAL_STARTS = new Set([...'rRwWuslbaxcigme'].map((char) => char.charCodeAt(0)));
+
 /** Whether a word can be the name of a value wherever it stands. */
 export function isPlainName(word: string): boolean {
-  return !SPECIAL.test(word);
+  return !SPECIAL_STARTS.has(word.charCodeAt(0)) || !SPECIAL.test(word);
 }
 
 /** What {@link takeReg} answers where there is no register. */
@@ -40,15 +44,6 @@ export function takeReg(scanner: Scanner): number {
   return code === 0x77 ? number + HALF : number;
 }
 
-/** As {@link takeReg}, with its place. */
-export function takeRegister(scanner: Scanner): Reg | undefined {
-  const start = scanner.place;
-  const reg = takeReg(scanner);
-  if (reg === NO_REGISTER) return undefined;
-  const number = reg & (HALF - 1);
-  return { number, width: reg < HALF ? 64 : 32, start, end: start + (number === 10 ? 3 : 2) };
-}
-
 /** More digits than these may not fit a double. */
 const MAX_EXACT_DECIMAL_DIGITS = 15;
 const MAX_EXACT_HEX_DIGITS = 13;
@@ -61,24 +56,24 @@ function hexDigit(code: number): number {
 
 /** A number that a double holds, or -1 for what has to be looked at again. */
 function takeSmallNumber(scanner: Scanner): number {
-  const { text, end } = scanner;
+  const { codes, end } = scanner;
   let { at } = scanner;
   let value = 0;
   if (scanner.code === 0x30 && scanner.codeAt(1) === 0x78) {
     at += 2;
     const from = at;
     for (let digit = 0; at < end; at++) {
-      digit = hexDigit(text.charCodeAt(at));
+      digit = hexDigit(codes[at]!);
       if (digit < 0) break;
       value = value * 16 + digit;
     }
     if (at === from || at - from > MAX_EXACT_HEX_DIGITS) return -1;
   } else {
     const from = at;
-    while (at < end && isDigit(text.charCodeAt(at))) value = value * 10 + text.charCodeAt(at++) - 0x30;
+    while (at < end && isDigit(codes[at]!)) value = value * 10 + codes[at++]! - 0x30;
     if (at - from > MAX_EXACT_DECIMAL_DIGITS || (scanner.code === 0x30 && at - from > 1)) return -1;
   }
-  if (at < end && isWordPart(text.charCodeAt(at))) return -1;
+  if (at < end && isWordPart(codes[at]!)) return -1;
   scanner.at = at;
   return value;
 }
@@ -99,10 +94,50 @@ export function takeNumber(scanner: Scanner): Expr | undefined {
   return { kind: 'number', value: numberValue(other), start, end: start + other.length };
 }
 
+/** What can be asked of a type, a number or the kernel's types. */
+const BUILTIN = /^(?:(?:be|le)(?:16|32|64)|sizeof|offsetof|core\.\w+)$/;
+
+/** `sizeof(event)`: the parentheses begin behind the name. */
+function takeCall(scanner: Scanner, name: string, nameEnd: number): Expr | undefined {
+  const { at, base, text } = scanner;
+  const close = closingParenthesis(text, nameEnd, scanner.end);
+  if (close < 0) return undefined;
+  scanner.at = close + 1;
+  const end = scanner.place;
+  scanner.skipSpaces();
+  const args = trimmed(text, nameEnd + 1, close, base);
+  return { kind: 'call', name, args, start: base + at, end };
+}
+
+/** A part of a text without the spaces around it. */
+export function trimmed(text: string, from: number, to: number, base: number): RawText {
+  const part = text.slice(from, to);
+  const start = base + from + (part.length - part.trimStart().length);
+  const body = part.trim();
+  return { text: body, start, end: start + body.length };
+}
+
+/** The `)` that belongs to the `(` at an index, or -1. */
+function closingParenthesis(text: string, open: number, end: number): number {
+  let depth = 0;
+  for (let at = open; at < end; at++) {
+    const char = text[at];
+    if (char === '"') {
+      at = text.indexOf('"', at + 1);
+      if (at < 0 || at >= end) return -1;
+    } else if (char === '(') depth++;
+    else if (char === ')' && --depth === 0) return at;
+    else if (char === '#' || char === ';') return -1;
+  }
+  return -1;
+}
+
 function takeName(scanner: Scanner): Expr | undefined {
   const { at, text, base } = scanner;
   const end = scanner.wordEnd();
   const name = text.slice(at, end);
+  if (scanner.codes[end] === 0x28 && end < scanner.end && BUILTIN.test(name))
+    return takeCall(scanner, name, end);
   if (!isPlainName(name)) return undefined;
   scanner.at = end;
   scanner.skipSpaces();
@@ -180,7 +215,9 @@ function operatorAt(scanner: Scanner): BinaryOperator | undefined {
   const { code } = scanner;
   const next = scanner.codeAt(1);
   if (code === 0x3c || code === 0x3e) return next === code ? (code === 0x3c ? '<<' : '>>') : undefined;
-  return code === 0x2f && next === 0x2f ? undefined : BINARY[code];
+  // `//` begins a comment; `&&` and `||` are for conditions.
+  const doubled = next === code && (code === 0x2f || code === 0x26 || code === 0x7c);
+  return doubled ? undefined : BINARY[code];
 }
 
 function climb(scanner: Scanner, extent: Extent, minimum: number): Expr | undefined {
@@ -210,6 +247,10 @@ export function takeExpression(scanner: Scanner): Expr | undefined {
       if (endsExpression(scanner.code))
         return { kind: 'number', value: code === 0x2d ? 0 - value : value, start, end };
     }
+    scanner.at = at;
+  } else if (isNameStart(code)) {
+    const name = takeName(scanner);
+    if (!name || endsExpression(scanner.code)) return name;
     scanner.at = at;
   }
   return climb(scanner, { terms: 0, nesting: 0 }, 1);

@@ -1,32 +1,14 @@
 import { findInsn, type InsnDef } from '../../isa/insn-table.ts';
 import type { Expr, InsnStatement } from './ast.ts';
 import { rowOf } from './insn-forms.ts';
+import { ALU, ALU_OPS, JUMP, LOAD, NEG, SIZES, STORE_K, STORE_X } from './insn-rows.ts';
 import { addressSpaces } from './operators.ts';
 import { takeAddress } from './plain-address.ts';
 import { takeAtomic, takeLoadAcquire, takeStoreRelease } from './plain-atomic.ts';
 import { HALF, NO_REGISTER, takeExpression, takeReg } from './plain-expression.ts';
+import { takeString } from './plain-string.ts';
 import type { Scanner } from './scanner.ts';
 
-const ALU_OPS = ['', '+', '-', '*', '/', '%', '&', '|', '^', '<<', '>>', 's>>', 's/', 's%'] as const;
-const JUMP_OPS = ['==', '!=', '>', '>=', '<', '<=', 's>', 's>=', 's<', 's<=', '&'] as const;
-
-/** Rows by operation, width and kind of operand: four for each operation, as {@link variant} counts. */
-function rowsOf(kind: 'alu' | 'jcond', ops: readonly string[]): readonly (InsnDef | undefined)[] {
-  return ops.flatMap((op) =>
-    [0, 1, 2, 3].map((bits) => rowOf({ kind, op, width: bits & 2 ? 32 : 64, x: (bits & 1) !== 0 })),
-  );
-}
-
-const ALU = rowsOf('alu', ALU_OPS);
-const JUMP = rowsOf('jcond', JUMP_OPS);
-const SIZES = [1, 2, 4, 8] as const;
-/** Four sizes without sign, four with: the numbers of `MemorySize`. */
-const LOAD = ['ldx', 'ldsx'].flatMap((kind) =>
-  SIZES.map((size) => rowOf({ kind: kind as 'ldx' | 'ldsx', size, x: true })),
-);
-const STORE_K = SIZES.map((size) => rowOf({ kind: 'st', size }));
-const STORE_X = SIZES.map((size) => rowOf({ kind: 'stx', size, x: true }));
-const NEG = [64, 32].map((width) => rowOf({ kind: 'neg', op: '-', width }));
 const LDDW = findInsn('lddw')!;
 const EXIT = findInsn('exit')!;
 const CALL = findInsn('call')!;
@@ -174,7 +156,8 @@ function takeValue(scanner: Scanner, start: number, dst: number): InsnStatement 
   return takeConstant(scanner, start, dst);
 }
 
-const Swap = /(?:le|be|bswap)(?:16|32|64)(?![\w.$])/y;
+/** With a parenthesis behind it, it is a number: `be16(0x0800)`. */
+const Swap = /(?:le|be|bswap)(?:16|32|64)(?![\w.$(])/y;
 
 /** `be16 r1`, an atomic operation, `addr_space_cast(…)` */
 function takeOperation(scanner: Scanner, start: number, dst: number): InsnStatement | undefined {
@@ -186,12 +169,18 @@ function takeOperation(scanner: Scanner, start: number, dst: number): InsnStatem
 }
 
 function takeConstant(scanner: Scanner, start: number, dst: number): InsnStatement | undefined {
-  const imm = takeExpression(scanner);
+  const imm = scanner.code === 0x22 ? takeText(scanner) : takeExpression(scanner);
   if (!imm) return undefined;
   const at = scanner.place;
   if (scanner.code !== 0x6c || !scanner.takeWord('ll'))
     return insn(ALU[variant(dst, false)], start, imm.end, dst & (HALF - 1), 0, undefined, imm);
   return dst < HALF ? insn(LDDW, start, at + 2, dst, 0, undefined, imm) : undefined;
+}
+
+/** A string, as a value: its address. */
+function takeText(scanner: Scanner): Expr | undefined {
+  const text = takeString(scanner);
+  return text && { ...text, kind: 'string' };
 }
 
 function moveOf(start: number, dst: number, src: number, end: number): InsnStatement | undefined {

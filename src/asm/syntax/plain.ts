@@ -1,8 +1,8 @@
-import { encodeText } from '../../util/bytes.ts';
-import type { Argument, Statement } from './ast.ts';
-import { stringBytes } from './literals.ts';
-import { isPlainName, takeExpression } from './plain-expression.ts';
+import type { Argument, Expr, Statement } from './ast.ts';
+import { isMnemonic } from './mnemonic.ts';
+import { isPlainName, takeExpression, trimmed } from './plain-expression.ts';
 import { takeInsn } from './plain-insn.ts';
+import { takeString } from './plain-string.ts';
 import { takeRawDirective } from './raw-directives.ts';
 import { isNameStart, isSpace, Scanner } from './scanner.ts';
 import { SPACED_DIRECTIVES } from './spaced-directives.ts';
@@ -77,6 +77,8 @@ export function takeLine(scanner: Scanner, out: Statement[]): boolean {
 
 function takeStatement(scanner: Scanner): Statement | undefined {
   if (scanner.code === 0x2e) return takeRawDirective(scanner) ?? takeDirective(scanner);
+  // `call local f` is of the other dialect, `call local` is not.
+  if (scanner.code === 0x63 && isMnemonic(scanner)) return undefined;
   const { at: start } = scanner;
   const statement = takeInsn(scanner);
   if (statement) return statement;
@@ -108,7 +110,7 @@ export function takeLabel(scanner: Scanner, out: Statement[]): boolean {
     return false;
   }
   const end = scanner.wordEnd();
-  if (end >= scanner.end || text.charCodeAt(end) !== 0x3a) return false;
+  if (end >= scanner.end || scanner.codes[end] !== 0x3a) return false;
   const name = text.slice(at, end);
   if (/^[rRwW]\d+$/.test(name)) return false;
   out.push({ kind: 'label', name, start: base + at, end: base + end });
@@ -139,29 +141,41 @@ function takeDirective(scanner: Scanner): Statement | undefined {
 
 function takeArgument(scanner: Scanner): Argument | undefined {
   const { code } = scanner;
-  if (code === 0x22) return takeString(scanner);
+  if (code === 0x22) {
+    const text = takeString(scanner);
+    return text && { ...text, kind: 'string' };
+  }
   if (code === 0x40) return takeType(scanner);
   const start = scanner.place;
   const value = takeExpression(scanner);
   if (!value) return undefined;
   if (value.kind !== 'name' || scanner.code !== 0x3d) return { kind: 'expr', value, start, end: value.end };
   scanner.takeSign(0x3d);
-  const given = takeExpression(scanner);
-  const nameRange = { start, end: value.end };
-  return given && { kind: 'option', name: value.name, nameRange, value: given, start, end: given.end };
+  return takeOptionValue(scanner, value);
 }
 
-const Text = /"(?:[^"\\\n]|\\[^\n])*"/y;
+const COMMA = 0x2c;
 
-function takeString(scanner: Scanner): Argument | undefined {
-  const start = scanner.place;
-  const literal = scanner.takeMatch(Text)?.[0];
-  if (literal === undefined) return undefined;
-  const bytes = literal.includes('\\') ? stringBytes(literal) : encodeText(literal.slice(1, -1));
-  return bytes instanceof Uint8Array
-    ? { kind: 'string', bytes, start, end: start + literal.length }
-    : undefined;
+/** What stands behind `key=`: an expression, or else a text such as `struct event`. */
+export function takeOptionValue(
+  scanner: Scanner,
+  name: Extract<Expr, { kind: 'name' }>,
+): Argument | undefined {
+  const { at } = scanner;
+  const { start } = name;
+  const nameRange = { start, end: name.end };
+  const value = takeExpression(scanner);
+  if (value && (scanner.atEnd || scanner.code === COMMA || scanner.code === SEMICOLON))
+    return { kind: 'option', name: name.name, nameRange, value, start, end: value.end };
+  scanner.at = at;
+  const found = scanner.takeMatch(OptionText);
+  if (!found) return undefined;
+  const text = trimmed(scanner.text, at, at + found[0].length, scanner.base);
+  return { kind: 'typed', name: name.name, nameRange, text, start, end: text.end };
 }
+
+/** From a letter on as far as a list goes on behind a comma, or a comment begins. */
+const OptionText = /(?=[A-Za-z_])(?:\([^()\n]*\)|[^,;#"\n/()])+/y;
 
 /** `@progbits` */
 function takeType(scanner: Scanner): Argument | undefined {

@@ -5,10 +5,10 @@ import { isNameStart, type Scanner } from './scanner.ts';
  * Directives whose operands are no list of expressions: C declarations, and LLVM's lines for
  * debuggers, whose parts stand apart by spaces. Their handlers read the text behind the name.
  */
-const RAW_LINES: ReadonlySet<string> = new Set();
+const RAW_LINES: ReadonlySet<string> = new Set(['.typedef', '.function', '.extern']);
 
 /** Those that go on to the end of a block in braces. */
-const RAW_BLOCKS: ReadonlySet<string> = new Set();
+const RAW_BLOCKS: ReadonlySet<string> = new Set(['.struct', '.union', '.enum', '.var']);
 
 /** The text behind a directive's name, comments blanked out. */
 export interface RawText extends Range {

@@ -3,6 +3,7 @@ import type { Expr, Range, Statement } from './ast.ts';
 import { withoutBlockComments } from './comments.ts';
 import { Conditionals } from './conditionals.ts';
 import { expandMacro, type Macro, parseArguments, parseMacroHead } from './macros.ts';
+import { hasMnemonic, readMnemonicLine } from './mnemonic-line.ts';
 import type { ParsedText } from './parse-grammar.ts';
 import { takeLabel, takeLine } from './plain.ts';
 import { takeExpression } from './plain-expression.ts';
@@ -10,13 +11,15 @@ import { PRELUDE } from './prelude.ts';
 import type { Problems } from './problems.ts';
 import { commentStart } from './raw-directives.ts';
 import { Scanner } from './scanner.ts';
-import type { Origin } from './sources.ts';
+import type { Origin, SourceBuffer } from './sources.ts';
 
 /** Reads the lines that the plain reader leaves, at their places. */
 export type GrammarReader = (problems: Problems, text: string, base: number) => ParsedText;
 
 /** Who takes what is read, and knows what the reader has to ask. */
 export interface ReaderHost {
+  /** Takes a line that it can deal with without a statement; false where it is to be read. */
+  hotLine(scanner: Scanner): boolean;
   statement(statement: Statement): void;
   /** A name in a line that could not be read: that it is missing is no second problem. */
   poison(name: string): void;
@@ -85,7 +88,7 @@ export class TextReader {
     this.#problems = problems;
     this.#host = host;
     this.#conditionals = new Conditionals(problems, host);
-    this.#push(problems.source, 0);
+    this.#push(problems.sources.main);
   }
 
   /**
@@ -101,9 +104,10 @@ export class TextReader {
     return 'done';
   }
 
-  #push(source: SourceText, base: number): void {
-    const text = withoutBlockComments(source.text, base, this.#problems);
-    const scanner = new Scanner(text, base);
+  #push(buffer: SourceBuffer): void {
+    const { source, base } = buffer;
+    buffer.readable = withoutBlockComments(source.text, base, this.#problems);
+    const scanner = new Scanner(buffer.readable, base);
     this.#frames.push({ scanner, source, next: 0, conditionals: this.#conditionals.depth });
   }
 
@@ -129,6 +133,7 @@ export class TextReader {
     if (this.#recording) this.#record(this.#recording, scanner, start);
     else if (scanner.code === DOT && this.#control(frame)) return true;
     else if (this.#conditionals.active) {
+      if (this.#host.hotLine(scanner)) return true;
       scanner.at = start;
       if (takeLine(scanner, this.#statements)) {
         // A declaration in braces takes more than a line.
@@ -161,6 +166,7 @@ export class TextReader {
       this.#expand(macro, scanner);
       return true;
     }
+    if (hasMnemonic(scanner)) return this.#mnemonics(frame, start);
     this.#statements.length = 0;
     if (!this.grammar) {
       frame.next = start;
@@ -171,6 +177,20 @@ export class TextReader {
     const { statements, poisoned } = this.grammar(this.#problems, line, scanner.base + start);
     for (const statement of statements) this.#host.statement(statement);
     for (const name of poisoned) this.#host.poison(name);
+    return true;
+  }
+
+  /** A line of the other dialect: `add r1, 5`. */
+  #mnemonics(frame: Frame, start: number): boolean {
+    const read = readMnemonicLine(frame.scanner, this.#problems, this.grammar);
+    if (!read) {
+      this.#statements.length = 0;
+      frame.next = start;
+      return false;
+    }
+    this.#flush();
+    for (const statement of read.statements) this.#host.statement(statement);
+    for (const name of read.poisoned) this.#host.poison(name);
     return true;
   }
 
@@ -264,7 +284,7 @@ export class TextReader {
     const source = this.#host.include(name, frame.source);
     if (!source) this.#problems.error(at, 'no-such-file', `there is no file '${name}' to include`);
     else if (this.#room(at, 1n, source.text.length))
-      this.#push(source, this.#problems.sources.add(source, { kind: 'include', name, at }).base);
+      this.#push(this.#problems.sources.add(source, { kind: 'include', name, at }));
   }
 
   #expand(macro: Macro, scanner: Scanner): void {
@@ -280,7 +300,7 @@ export class TextReader {
 
   #expandText(text: string, origin: Origin): void {
     const source = { name: `<${origin.name}>`, text };
-    this.#push(source, this.#problems.sources.add(source, origin).base);
+    this.#push(this.#problems.sources.add(source, origin));
   }
 
   /** Whether that much more may be read. */

@@ -15,6 +15,8 @@ export interface SourceBuffer {
   readonly source: SourceText;
   readonly base: number;
   readonly origin: Origin | undefined;
+  /** The text without the comments that may take several lines, as it is read. */
+  readable: string;
 }
 
 /**
@@ -26,7 +28,7 @@ export class Sources {
   #end: number;
 
   constructor(main: SourceText) {
-    this.#buffers = [{ source: main, base: 0, origin: undefined }];
+    this.#buffers = [{ source: main, base: 0, origin: undefined, readable: main.text }];
     // The end of a text is a place too, and belongs to it.
     this.#end = main.text.length + 1;
   }
@@ -36,7 +38,7 @@ export class Sources {
   }
 
   add(source: SourceText, origin: Origin): SourceBuffer {
-    const buffer = { source, base: this.#end, origin };
+    const buffer = { source, base: this.#end, origin, readable: source.text };
     this.#buffers.push(buffer);
     this.#end += source.text.length + 1;
     return buffer;

@@ -3,8 +3,19 @@ import { createToken, type ITokenConfig, Lexer, type TokenType } from 'chevrotai
 /** Every token type, in the order in which the lexer tries them. */
 const order: TokenType[] = [];
 
+/** What can stand in a text that is read elsewhere: `struct event *`, `task_struct.pid`. */
+export const Piece: TokenType = createToken({ name: 'Piece', pattern: Lexer.NA, label: 'a text' });
+
+/** Signs that end such a text or belong together, and what is broken. */
+const NO_PIECE = new Set(
+  'Newline Semicolon Comma LParen RParen UnclosedComment UnclosedString BadNumber'.split(' '),
+);
+
 function token(config: ITokenConfig): TokenType {
-  const type = createToken(config);
+  const { name, categories = [] } = config;
+  const type = createToken(
+    NO_PIECE.has(name) ? config : { ...config, categories: [...[categories].flat(), Piece] },
+  );
   order.push(type);
   return type;
 }
@@ -232,4 +243,4 @@ export const EndOfStatement: TokenType = token({
   label: 'the end of the line',
 });
 
-export const ALL_TOKENS: readonly TokenType[] = [Name, ValueName, BinaryOperatorToken, ...order];
+export const ALL_TOKENS: readonly TokenType[] = [Piece, Name, ValueName, BinaryOperatorToken, ...order];

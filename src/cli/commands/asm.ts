@@ -1,9 +1,11 @@
 import { assembleLazily } from '../../asm/assemble/assemble-lazily.ts';
+import type { DumpKind } from '../../asm/index.ts';
 import { rawCode } from '../../asm/print/raw-code.ts';
 import { writeElf } from '../../elf/write.ts';
 import type { RelocatableObject } from '../../object/relocatable.ts';
 import type { Endian } from '../../util/bytes.ts';
 import { diagnosticToJson } from '../../util/diagnostic.ts';
+import { TsbpfError } from '../../util/errors.ts';
 import { renderDiagnostics } from '../../util/render.ts';
 import { ExitCode } from '../exit.ts';
 import { type CommonOptions, paint, printJson, readInput, tell, writeOutput } from '../io.ts';
@@ -12,6 +14,9 @@ export interface AsmOptions extends CommonOptions {
   readonly output?: string;
   readonly raw?: string | true;
   readonly endian: Endian;
+  readonly from?: DumpKind;
+  /** `SLOT=NAME` */
+  readonly map?: readonly string[];
 }
 
 /** `tsbpf asm`: text to object or bare instructions; all errors of the file in one run. */
@@ -19,7 +24,11 @@ export async function asm(file: string, options: AsmOptions): Promise<ExitCode> 
   const text = new TextDecoder().decode(readInput(file));
   const { object, diagnostics } = await assembleLazily(
     { name: file === '-' ? '<stdin>' : file, text },
-    { endian: options.endian },
+    {
+      endian: options.endian,
+      ...(options.from && { from: options.from }),
+      ...(options.map && { maps: mapsOf(options.map) }),
+    },
   );
   if (diagnostics.length > 0) tell(renderDiagnostics(diagnostics, paint));
   const output = options.output ?? defaultOutput(file, options.raw !== undefined);
@@ -34,6 +43,19 @@ export async function asm(file: string, options: AsmOptions): Promise<ExitCode> 
     });
   }
   return bytes ? ExitCode.ok : ExitCode.rejected;
+}
+
+/** @throws {TsbpfError} `MAP_OPTION` */
+function mapsOf(options: readonly string[]): Map<number, string> {
+  return new Map(
+    options.map((option) => {
+      const [, slot, name] = /^(\d+)=([\w.$]+)$/.exec(option) ?? [];
+      if (slot !== undefined && name !== undefined) return [Number(slot), name];
+      throw new TsbpfError('MAP_OPTION', `'--map ${option}' is not of the form SLOT=NAME`, {
+        hint: 'for example --map 5=counters',
+      });
+    }),
+  );
 }
 
 function outputBytes(object: RelocatableObject, raw: string | true | undefined): Uint8Array {

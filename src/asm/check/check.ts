@@ -1,0 +1,28 @@
+import { checkAvailability } from './availability.ts';
+import { checkContext } from './context.ts';
+import type { CheckInput, Finding } from './finding.ts';
+import { checkOperands } from './operands.ts';
+import { checkPrintk } from './printk.ts';
+import { checkShape } from './shape.ts';
+import { checkStack } from './stack-bounds.ts';
+import { checkUnset } from './unset.ts';
+
+/**
+ * Looks for what the kernel's verifier will refuse, and for what does not do what it looks like, as
+ * far as it shows without knowing maps and types. It takes any bytes. What it finds is meant to be
+ * wrong on every kernel: where it cannot tell, it says nothing.
+ *
+ * @returns the findings in the order of their slots
+ */
+export function checkCode(input: CheckInput): Finding[] {
+  const context = checkContext(input);
+  const findings = [
+    ...checkShape(context),
+    ...checkOperands(context),
+    ...checkAvailability(context),
+    ...checkUnset(context),
+    ...checkStack(context),
+    ...checkPrintk(context),
+  ];
+  return findings.sort((a, b) => a.slot - b.slot);
+}
