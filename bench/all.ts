@@ -1,10 +1,12 @@
 // `npm run bench` runs all benchmarks; `npm run bench -- codec` one of them.
+import { benchAsm } from './asm.ts';
 import { benchCodec } from './codec.ts';
 import { benchCore } from './core.ts';
 import { benchObjects } from './objects.ts';
 import { benchStartup } from './startup.ts';
 
-const BENCHES: Readonly<Record<string, () => void>> = {
+const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
+  asm: benchAsm,
   codec: benchCodec,
   core: benchCore,
   objects: benchObjects,
@@ -16,5 +18,5 @@ for (const name of chosen.length > 0 ? chosen : Object.keys(BENCHES)) {
   const bench = BENCHES[name];
   if (!bench)
     throw new Error(`there is no benchmark '${name}'; there are ${Object.keys(BENCHES).join(', ')}`);
-  bench();
+  await bench();
 }

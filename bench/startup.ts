@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isInstalled, printTimings, timeProcesses } from './process.ts';
 
-const CLI = join('dist', 'cli.js');
+const CLI = join('dist', 'cli.cjs');
 
 /** Plain LLVM syntax, so that both assemblers take it. */
 function program(lines: number): string {

@@ -60,7 +60,7 @@ if (!bpf.ok) {
     `examples/${name}.ts`,
     ...args,
   ];
-  const cli = join('dist', 'cli.js');
+  const cli = join('dist', 'cli.cjs');
   show(
     'Load it: maps, programs, and the slots that the object fills',
     cli,

@@ -35,15 +35,19 @@ export function print(text: string): void {
   process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
 }
 
-/** Writes a result as JSON; bigints become decimal strings, bytes lower-case hex. */
-export function printJson(value: Record<string, unknown>): void {
+/**
+ * Writes a result as JSON; bigints become decimal strings, bytes lower-case hex. One of several
+ * documents takes a line.
+ */
+export function printJson(value: Record<string, unknown>, layout: 'pretty' | 'line' = 'pretty'): void {
   const plain = (_key: string, member: unknown): unknown => {
     if (typeof member === 'bigint') return member.toString();
     if (member instanceof Uint8Array) return Buffer.from(member).toString('hex');
     if (member instanceof Map) return Object.fromEntries(member);
     return member;
   };
-  process.stdout.write(`${JSON.stringify({ version: 1, ...value }, plain, 2)}\n`);
+  const indent = layout === 'pretty' ? 2 : undefined;
+  process.stdout.write(`${JSON.stringify({ version: 1, ...value }, plain, indent)}\n`);
 }
 
 /** Writes progress, warnings and hints, which are no result, to stderr. */

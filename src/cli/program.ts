@@ -85,6 +85,15 @@ function addFileCommands(program: Command, run: Run): void {
       ]),
     )
     .option('--map <slot=name>', 'what map a dump’s instruction loads (may be repeated)', collected)
+    .addOption(
+      new Option('--mcpu <version>', 'the instruction set: from v4 on a goto that is too far becomes gotol')
+        .choices(['v1', 'v2', 'v3', 'v4'])
+        .default('v4'),
+    )
+    .option('--watch', 'assemble again whenever FILE or what it includes changes')
+    .addOption(
+      new Option('--format <format>', 'how problems are told; json is --json').choices(['text', 'json']),
+    )
     .addOption(endianOption())
     .addOption(jsonOption())
     .action(run(async () => (await import('./commands/asm.ts')).asm));

@@ -3,6 +3,7 @@ import { parseElf } from '../elf/index.ts';
 import { collect, type ObjectSpec, type RelocatableObject } from '../object/index.ts';
 import { DiagnosticsError } from '../util/diagnostic.ts';
 import { renderDiagnostics } from '../util/render.ts';
+import { includeFrom } from './include.ts';
 import { paint, readInput, tell } from './io.ts';
 
 /** A file's first bytes say what it is: `\x7fELF`, or a text to assemble. */
@@ -19,7 +20,10 @@ export async function readRelocatable(file: string): Promise<RelocatableObject> 
     return parseElf(bytes);
   }
   const text = new TextDecoder().decode(bytes);
-  const { object, diagnostics } = await assembleLazily({ name: file === '-' ? '<stdin>' : file, text });
+  const { object, diagnostics } = await assembleLazily(
+    { name: file === '-' ? '<stdin>' : file, text },
+    { include: includeFrom },
+  );
   if (!object) throw new DiagnosticsError(diagnostics);
   if (diagnostics.length > 0) tell(renderDiagnostics(diagnostics, paint));
   return object;

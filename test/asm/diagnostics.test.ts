@@ -273,7 +273,7 @@ test('syntax', () => {
         a character is written 'a', a string "text"
     r0 = '\\q'
       unknown-escape: there is no escape '\\q'
-        the escapes are \\n \\t \\r \\b \\f \\" \\\\ and up to three octal digits; a backslash is '\\\\'
+        the escapes of a character are \\n \\t \\r \\b \\f \\' \\\\ and \\0
     .ascii "\\q"
       unknown-escape: there is no escape '\\q'
         the escapes are \\n \\t \\r \\b \\f \\" \\\\ and up to three octal digits; a backslash is '\\\\'

@@ -12,7 +12,7 @@ function assembled(
 ): AssembleResult {
   const assembly = new Assembly({ name: 'prog.s', text }, { ...options, everyLineAsStatement });
   assembly.read(readWithGrammar);
-  return assembly.result();
+  return assembly.result({});
 }
 
 /** Lines that are written at once and lines that become statements: one object, one list of problems. */
@@ -120,7 +120,24 @@ const assign = fc.constantFrom(
   's+=',
   '==',
 );
-const operand = fc.oneof(register, number, memory, fc.constant('5 ll'), fc.constant('x'));
+const operand = fc.oneof(
+  register,
+  number,
+  memory,
+  fc.constantFrom(
+    '5 ll',
+    '0x1122334455667 ll',
+    '-1 ll',
+    '0xfffffffffffff ll',
+    '0x11223344556677 ll',
+    '5ll',
+    '-0x80000000 ll',
+    '0 ll # c',
+    'a ll',
+    '4294967296 ll',
+  ),
+  fc.constant('x'),
+);
 const joined = (...parts: fc.Arbitrary<string>[]): fc.Arbitrary<string> =>
   fc.tuple(...parts).map((all) => all.join(''));
 const line = fc.oneof(

@@ -586,7 +586,7 @@ test('what is wrong is said', () => {
         error[syntax]: a character is written 'a'
     mov r1, '\\q'
         error[unknown-escape]: there is no escape '\\q'
-          = help: the escapes are \\n \\t \\r \\b \\f \\" \\\\ and \\0
+          = help: the escapes of a character are \\n \\t \\r \\b \\f \\' \\\\ and \\0
     mov r1, (5
         error[syntax]: expected ')', found the end of the statement
     mov r1, 5 +

@@ -33,7 +33,7 @@ describe('readelf', () => {
     expect(
       readelf(new Uint8Array(readFileSync('bpf/drop_world.s.o')), { parts: ['sections', 'symbols'] }),
     ).toMatchInlineSnapshot(`
-      "There are 6 section headers, starting at offset 0xe0:
+      "There are 8 section headers, starting at offset 0x2b8:
 
       Section Headers:
         [Nr] Name              Type            Address          Off    Size   ES Flg Lk Inf Al
@@ -41,8 +41,10 @@ describe('readelf', () => {
         [ 1] .text             PROGBITS        0000000000000000 000040 000000 00  AX  0   0  4
         [ 2] license           PROGBITS        0000000000000000 000040 000004 00  WA  0   0  1
         [ 3] xdp               PROGBITS        0000000000000000 000048 000010 00  AX  0   0  8
-        [ 4] .symtab           SYMTAB          0000000000000000 000058 000048 18      5   1  8
-        [ 5] .strtab           STRTAB          0000000000000000 0000a0 00003f 00      0   0  1
+        [ 4] .BTF              PROGBITS        0000000000000000 000058 000168 00      0   0  4
+        [ 5] .BTF.ext          PROGBITS        0000000000000000 0001c0 000060 00      0   0  4
+        [ 6] .symtab           SYMTAB          0000000000000000 000220 000048 18      7   1  8
+        [ 7] .strtab           STRTAB          0000000000000000 000268 00004d 00      0   0  1
       Key to Flags:
         W (write), A (alloc), X (execute), M (merge), S (strings), I (info),
         L (link order), O (extra OS processing required), G (group), T (TLS),

@@ -156,6 +156,7 @@ describeKernel('tsbpf on the command line', () => {
     expect(status).toBe(1);
     expect(stderr).toMatchInlineSnapshot(`
       "error[VERIFIER_REJECTED]: the verifier rejected program 'bad': R0 offset is outside of the packet (EACCES)
+        source: r0 = *(u8 *)(r0 + 0) @ bad.s:4
         at slot 1: (71) r0 = *(u8 *)(r0 +0)
         invalid access to packet, off=0 size=1, R0(id=0,off=0,r=0)
       "

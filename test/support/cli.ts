@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..', '..');
-const cli = join(root, 'dist', 'cli.js');
+const cli = join(root, 'dist', 'cli.cjs');
 
 export interface Answer {
   readonly status: number | null;
@@ -21,7 +21,7 @@ export function tsbpf(
     readonly encoding?: BufferEncoding;
   } = {},
 ): Answer {
-  if (!existsSync(cli)) throw new Error('dist/cli.js is missing: npm run build');
+  if (!existsSync(cli)) throw new Error('dist/cli.cjs is missing: npm run build');
   const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
     encoding: options.encoding ?? 'utf8',
     cwd: options.cwd ?? root,

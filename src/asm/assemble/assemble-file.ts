@@ -9,8 +9,9 @@ import { type GrammarReader, TextReader } from '../syntax/reader.ts';
 import type { Scanner } from '../syntax/scanner.ts';
 import { Assembler, type CpuVersion } from './assembler.ts';
 import { DIRECTIVES, unknownDirective } from './directives.ts';
-import { finish } from './finish.ts';
+import { finish, type Help } from './finish.ts';
 import { HotLines } from './hot-lines.ts';
+import { unknownCalls } from './kernel-functions.ts';
 
 export interface AssembleOptions {
   /** Little by default. */
@@ -84,10 +85,20 @@ export class Assembly {
     return this.#reader.read() === 'done';
   }
 
+  /** Whether there are functions that somebody wrote by hand, with directives of ours. */
+  get needsCheck(): boolean {
+    return this.#assembler.debug.functions.length > 0;
+  }
+
+  /** Whether a name is called that nothing of the file tells of: it may be a function of the kernel. */
+  get callsUnknown(): boolean {
+    return !this.#assembler.compiled && unknownCalls(this.#assembler).next().done === false;
+  }
+
   /** Where the text ends. */
-  result(): AssembleResult {
+  result({ check, kfuncs }: Help): AssembleResult {
     this.#assembler.end();
-    const object = finish(this.#assembler);
+    const object = finish(this.#assembler, { check: this.needsCheck ? check : undefined, kfuncs });
     return {
       object: this.#problems.failed ? undefined : object,
       diagnostics: this.#problems.list(),

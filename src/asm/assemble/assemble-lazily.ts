@@ -14,5 +14,8 @@ export async function assembleLazily(
   if (options.from ?? dumpKindOf(text)) return (await import('./assemble.ts')).assemble(source, options);
   const assembly = new Assembly(source, options);
   if (!assembly.read()) assembly.read((await import('../syntax/parse-grammar.ts')).readWithGrammar);
-  return assembly.result();
+  return assembly.result({
+    ...(assembly.needsCheck && { check: (await import('./findings.ts')).reportFindings }),
+    ...(assembly.callsUnknown && { kfuncs: (await import('../../isa/kfuncs.generated.ts')).KFUNCS }),
+  });
 }

@@ -1,9 +1,12 @@
+import { KFUNCS } from '../../isa/kfuncs.generated.ts';
 import type { RelocatableObject } from '../../object/relocatable.ts';
 import { DiagnosticsError, type SourceText } from '../../util/diagnostic.ts';
 import { readDump } from '../syntax/dump.ts';
 import { readWithGrammar } from '../syntax/parse-grammar.ts';
 import { assembleDump } from './assemble-dump.ts';
 import { type AssembleOptions, type AssembleResult, Assembly } from './assemble-file.ts';
+import { reportFindings } from './findings.ts';
+import type { Help } from './finish.ts';
 
 /**
  * Assembles a text into a relocatable object. All problems of the text are reported in one run. What
@@ -17,14 +20,17 @@ import { type AssembleOptions, type AssembleResult, Assembly } from './assemble-
 export function assemble(source: string | SourceText, options: AssembleOptions = {}): AssembleResult {
   const text = typeof source === 'string' ? { name: '<text>', text: source } : source;
   const dump = readDump(text, options);
-  return dump ? assembleDump(text, dump, options, assembleText) : assembleText(text, options);
+  return dump ? assembleDump(text, dump, options, assembleText) : assembleText(text, options, HELP);
 }
 
+/** For who writes by hand; a dump is what somebody wrote already. */
+const HELP: Help = { check: reportFindings, kfuncs: KFUNCS };
+
 /** Of a text that is known to be assembly. */
-function assembleText(source: SourceText, options: AssembleOptions): AssembleResult {
+function assembleText(source: SourceText, options: AssembleOptions, help: Help = {}): AssembleResult {
   const assembly = new Assembly(source, options);
   assembly.read(readWithGrammar);
-  return assembly.result();
+  return assembly.result(help);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { findInsn } from '../../isa/insn-table.ts';
 import type { Endian } from '../../util/bytes.ts';
 import type { DebugTables } from '../dwarf/debug-tables.ts';
 import type { Argument, Expr, InsnStatement, Range, Statement } from '../syntax/ast.ts';
@@ -6,6 +7,7 @@ import { isPlainName } from '../syntax/plain-expression.ts';
 import { takeInsn } from '../syntax/plain-insn.ts';
 import type { Problems } from '../syntax/problems.ts';
 import { Scanner } from '../syntax/scanner.ts';
+import { namedConstants } from './constants.ts';
 import { DebugInfo } from './debug-info.ts';
 import { putInsn, putOffset, writeAtOnce } from './direct.ts';
 import { Evaluator } from './evaluate.ts';
@@ -27,6 +29,7 @@ export type DirectiveHandler = (assembler: Assembler, line: DirectiveStatement) 
 const MAX_SECTION_SIZE = 64 * 1024 * 1024;
 
 const SLOT = 8;
+const LDDW = findInsn('lddw')!.opcode;
 const MIN_S16 = -0x8000;
 const MAX_S16 = 0x7fff;
 
@@ -67,6 +70,9 @@ export class Assembler {
   /** True for text that a compiler printed. */
   compiled = false;
   license: Range | undefined;
+  licenseText: string | undefined;
+  /** Functions of the kernel, where somebody asked for them: for suggestions. */
+  kfuncNames: readonly string[] = [];
   /** Made by the first directive for debuggers. */
   debugTables: DebugTables | undefined;
   readonly #poisoned: Set<string> = new Set();
@@ -141,6 +147,22 @@ export class Assembler {
     const offset = current.reserve(SLOT);
     current.place(offset, place);
     putInsn(current.buffer, offset, this.#little, opcode, dst, src, off, imm);
+    return true;
+  }
+
+  writeLabel(label: string, place: number): boolean {
+    this.defineLabel(label, { start: place, end: place + label.length });
+    return true;
+  }
+
+  /** An `lddw` of a number that a double holds. */
+  writeWide(dst: number, value: number, place: number): boolean {
+    const high = Math.floor(value / 2 ** 32);
+    if (!this.write(LDDW, dst, 0, 0, value - high * 2 ** 32, place)) return false;
+    // Its second slot has nothing but the upper half.
+    const { current } = this;
+    const offset = current.reserve(SLOT);
+    putInsn(current.buffer, offset, this.#little, 0, 0, 0, 0, high);
     return true;
   }
 
@@ -335,8 +357,11 @@ export class Assembler {
     return this.evaluator.number(expr, this.here, what);
   }
 
+  /** Whether a name means something so far: one of the file, of a type, or a constant of the kernel. */
   isDefined(name: string): boolean {
-    return this.symbols.find(name)?.defined !== undefined;
+    if (this.symbols.find(name)?.defined) return true;
+    const { types } = this.language;
+    return types.constants.has(name) || types.find(name) !== undefined || namedConstants().has(name);
   }
 
   /** True where nothing that comes later can change the value. */

@@ -34,13 +34,32 @@ const SLOT = 8;
 export class DebugInfo {
   readonly builder: BtfBuilder = new BtfBuilder();
   readonly types: BtfTypes;
-  readonly functions: OwnFunction[] = [];
+  readonly #functions: OwnFunction[] = [];
+  /** Their places, by section. */
+  readonly #starts: Map<SectionBuilder, Set<number>> = new Map();
   readonly variables: PlacedVariable[] = [];
   readonly #assembler: Assembler;
 
   constructor(assembler: Assembler) {
     this.#assembler = assembler;
     this.types = new BtfTypes(this.builder, assembler.language.types);
+  }
+
+  get functions(): readonly OwnFunction[] {
+    return this.#functions;
+  }
+
+  add(one: OwnFunction): void {
+    const { section, symbol } = one;
+    this.#functions.push(one);
+    const starts = this.#starts.get(section);
+    if (starts) starts.add(symbol.value);
+    else this.#starts.set(section, new Set([symbol.value]));
+  }
+
+  /** Whether a function begins there. */
+  startsAt(section: SectionBuilder, offset: number): boolean {
+    return this.#starts.get(section)?.has(offset) ?? false;
   }
 
   /** Writes both sections, if there is anything to say. */
@@ -63,11 +82,10 @@ export class DebugInfo {
     const ext = [...sections].map((section): ExtSection => {
       const own = functions.filter((one) => one.section === section);
       own.sort((a, b) => a.symbol.value - b.symbol.value);
-      const isTold = own.length > 0 && !section.callsByDistance;
       return {
         nameOffset: this.#text(section.name),
-        functions: isTold ? own.map(({ symbol, id }) => ({ byteOffset: symbol.value, type: id })) : [],
-        lines: isTold ? this.#lines(section, new Set(own.map(({ symbol }) => symbol.value))) : [],
+        functions: own.map(({ symbol, id }) => ({ byteOffset: symbol.value, type: id })),
+        lines: this.#lines(section, own),
         coreRelocations: cores
           .filter(({ at }) => at.section === section)
           .map(({ at, kind, type, accessOffset }) => ({ byteOffset: at.offset, type, accessOffset, kind }))
@@ -109,11 +127,14 @@ export class DebugInfo {
   }
 
   /** A record where the line changes, and one for the start of each function (Linux, check_btf_line). */
-  #lines(section: SectionBuilder, starts: ReadonlySet<number>): ExtSection['lines'][number][] {
+  #lines(section: SectionBuilder, functions: readonly OwnFunction[]): ExtSection['lines'][number][] {
+    const starts = new Map(functions.map(({ symbol }) => [symbol.value, symbol.defined!.start]));
     const out: ExtSection['lines'][number][] = [];
+    if (starts.size === 0) return out;
     let last: string | undefined;
     for (let offset = 0; offset < section.size; offset += SLOT) {
-      const place = section.placeOf(offset);
+      // A function that begins with bytes of data is shown where it is declared.
+      const place = section.placeOf(offset) ?? starts.get(offset);
       if (place === undefined) continue;
       const { source, line, column } = this.#lineAt(place);
       const key = `${line} ${source.name}`;

@@ -1,4 +1,5 @@
 import { SectionFlag, SectionType } from '../../object/relocatable.ts';
+import { decodeText } from '../../util/bytes.ts';
 import { Arguments } from './arguments.ts';
 import type { Assembler, DirectiveHandler, DirectiveStatement } from './assembler.ts';
 import { declareExtern, declareFunction, openProgram } from './functions.ts';
@@ -19,6 +20,7 @@ function license(assembler: Assembler, line: DirectiveStatement): void {
     return;
   }
   assembler.license = { start: line.start, end: line.end };
+  assembler.licenseText = decodeText(text.bytes);
   const section = assembler.section('license', DATA);
   const before = assembler.current;
   assembler.current = section;

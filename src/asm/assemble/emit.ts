@@ -4,9 +4,9 @@ import { type Endian, viewOf } from '../../util/bytes.ts';
 import type { Expr, InsnStatement } from '../syntax/ast.ts';
 import type { Problems } from '../syntax/problems.ts';
 import type { Assembler, CpuVersion } from './assembler.ts';
+import { noteCalledPlace } from './called-places.ts';
 import { helperIds } from './constants.ts';
 import type { Evaluator, Value } from './evaluate.ts';
-import { noteCalledLabel } from './functions.ts';
 import type { Item, SectionBuilder } from './section-builder.ts';
 import { type AsmSymbol, isTemporary, type SymbolTable } from './symbols.ts';
 
@@ -47,7 +47,7 @@ export class Emitter {
   /** A compiler's output may call what nothing declares: kfuncs, functions of other files. */
   readonly #compiled: boolean;
   readonly #cpu: CpuVersion;
-  readonly #own: Pick<Assembler, 'language' | 'debug'>;
+  readonly #own: Pick<Assembler, 'language' | 'debug' | 'kfuncNames' | 'symbols'>;
 
   constructor(
     evaluator: Evaluator,
@@ -57,7 +57,7 @@ export class Emitter {
       readonly endian: Endian;
       readonly compiled: boolean;
       readonly cpu: CpuVersion;
-      readonly own: Pick<Assembler, 'language' | 'debug'>;
+      readonly own: Pick<Assembler, 'language' | 'debug' | 'kfuncNames' | 'symbols'>;
     },
   ) {
     this.#own = options.own;
@@ -215,6 +215,7 @@ export class Emitter {
       bits = value.value;
     } else {
       if (!this.#mayBeForeign(insn.imm!, value.symbol)) return;
+      this.#noteFunction(value);
       bits = this.#relocate(section, offset, RelocationType.R_BPF_64_64, value);
     }
     const low = Number(BigInt.asIntN(32, bits));
@@ -353,7 +354,7 @@ export class Emitter {
       return;
     }
     // `call runtime` names its callee by a BTF id, and a module of it by an index.
-    if (local) section.callsByDistance = true;
+    if (local) noteCalledPlace(this.#own, section, offset + (Number(value) + 1) * SLOT);
     const def = insn.def.src === 2 ? insn.def : findInsn(local ? 'call_local' : 'call')!;
     const off = this.#offField(insn, section, offset);
     if (off !== undefined) this.#put(view, offset, { def, dst: 0, src: 0, off, imm: Number(value) });
@@ -362,12 +363,20 @@ export class Emitter {
   #callSymbol(section: SectionBuilder, offset: number, target: Expr, value: Address): number | undefined {
     const { symbol, addend } = value;
     const exported = symbol.binding === 'global' || symbol.binding === 'weak';
-    if (symbol.section === section) noteCalledLabel(this.#own, symbol);
+    this.#noteFunction(value);
     if (symbol.section === section && !exported)
       return this.#slots(target, symbol.value + Number(addend) - offset);
     if (!symbol.section && !this.#mayBeCalled(target, symbol)) return undefined;
     const field = this.#relocate(section, offset, RelocationType.R_BPF_64_32, value);
     return this.#slots(target, Number(field));
+  }
+
+  /** A label that is called, or given to a helper that calls it. */
+  #noteFunction({ symbol, addend }: Address): void {
+    const { section } = symbol;
+    if (!section || this.#compiled) return;
+    const label = addend === 0n ? symbol : undefined;
+    noteCalledPlace(this.#own, section, symbol.value + Number(addend), label);
   }
 
   #mayBeCalled(target: Expr, symbol: AsmSymbol): boolean {
@@ -389,7 +398,11 @@ export class Emitter {
     const helpers = [...helperIds().keys()];
     const longer = helpers.find((helper) => helper.startsWith(`${name}_`));
     if (longer !== undefined) return [`did you mean '${longer}'?`];
-    return this.#problems.suggest(name, [...helpers, ...this.#symbols.definedNames()]);
+    return this.#problems.suggest(name, [
+      ...helpers,
+      ...this.#own.kfuncNames,
+      ...this.#symbols.definedNames(),
+    ]);
   }
 
   #data(section: SectionBuilder, { offset, size, value: expr }: DataItem, view: DataView): void {

@@ -1,3 +1,4 @@
+import type { Prototype } from '../../isa/prototype.ts';
 import { lowerMaps } from '../../object/lower-maps.ts';
 import {
   type ElfSymbol,
@@ -10,12 +11,29 @@ import {
 import type { MapSpec } from '../../object/spec.ts';
 import type { Range } from '../syntax/ast.ts';
 import type { Assembler } from './assembler.ts';
+import { settleFunctions } from './called-places.ts';
 import { Emitter, type PendingRelocation } from './emit.ts';
+import { declareKfuncs } from './kernel-functions.ts';
 import type { SectionBuilder } from './section-builder.ts';
 import { type AsmSymbol, isTemporary } from './symbols.ts';
 
-/** The second pass: maps, instructions and data get their bytes, and all of it becomes an object. */
-export function finish(assembler: Assembler): RelocatableObject {
+/** Looks at code that is complete, with the relocations that belong to it. */
+export type Check = (assembler: Assembler, relocations: readonly PendingRelocation[]) => void;
+
+/** What is known beyond the text, and loaded where it is needed. */
+export interface Help {
+  /** Asked where everything is right so far. */
+  readonly check?: Check | undefined;
+  /** Functions of the kernel that can be called without being declared. */
+  readonly kfuncs?: Readonly<Record<string, Prototype>> | undefined;
+}
+
+/**
+ * The second pass: maps, instructions and data get their bytes, and all of it becomes an object.
+ *
+ */
+export function finish(assembler: Assembler, { check, kfuncs }: Help): RelocatableObject {
+  if (kfuncs) declareKfuncs(assembler, kfuncs);
   const { endian } = assembler.options;
   assembler.debugTables?.write(assembler);
   const mapRelocations = placeMaps(assembler);
@@ -30,6 +48,9 @@ export function finish(assembler: Assembler): RelocatableObject {
     checkAlignment(assembler, section);
     emitter.emit(section);
   }
+  settleFunctions(assembler);
+  assembler.language.types.finish();
+  if (check && !assembler.problems.failed) check(assembler, emitter.relocations);
   // Last, when it is known what the instructions ask of the kernel's types.
   if (describesItself(assembler)) assembler.debug.write();
   const { symbols, indexOf } = symbolTable(assembler, [...emitter.relocations, ...mapRelocations]);

@@ -5,6 +5,7 @@ import { typeText } from '../types/c-type.ts';
 import { type Prototype, parsePrototype } from '../types/declarations.ts';
 import { contextType } from '../types/field-path.ts';
 import type { Assembler, DirectiveStatement } from './assembler.ts';
+import { UNTOLD } from './called-places.ts';
 import { rawOf } from './directives-types.ts';
 import type { SectionBuilder } from './section-builder.ts';
 import type { AsmSymbol } from './symbols.ts';
@@ -12,9 +13,6 @@ import type { AsmSymbol } from './symbols.ts';
 interface Name extends Range {
   readonly name: string;
 }
-
-/** A function of which nothing is said: what the kernel asks of those without arguments that it checks. */
-const UNTOLD = 'int f(void)';
 
 /** The prototype that a text of ours has, under another name. */
 function known(assembler: Assembler, text: string, name: string, linkage: Prototype['linkage']): Prototype {
@@ -43,23 +41,10 @@ export function openProgram(assembler: Assembler, name: Name, section: SectionBu
   const progType = programKind(section.name)?.progType;
   const context = progType === undefined ? undefined : contextType(types, progType);
   const parameter = context ? `${typeText(context)} *ctx` : 'void *ctx';
-  assembler.debug.functions.push({
+  assembler.debug.add({
     symbol,
     section,
     type: (btf) => btf.func(known(assembler, `int f(${parameter})`, name.name, 'global')),
-  });
-}
-
-/** A label that is called like a function. */
-export function noteCalledLabel(assembler: Pick<Assembler, 'debug' | 'language'>, symbol: AsmSymbol): void {
-  const { functions } = assembler.debug;
-  if (symbol.type === 'func' || functions.some((one) => one.symbol === symbol)) return;
-  if (!functions.some(({ section }) => section === symbol.section)) return;
-  const prototype = { ...parsePrototype(assembler.language.types, { text: UNTOLD })!, name: symbol.name };
-  functions.push({
-    symbol,
-    section: symbol.section!,
-    type: (btf) => btf.func({ ...prototype, linkage: 'static' }),
   });
 }
 
@@ -87,7 +72,7 @@ export function declareFunction(assembler: Assembler, line: DirectiveStatement):
   if (isGlobal) symbol.binding = 'global';
   // The kernel checks global functions by their prototype alone: without one it had better not.
   const linkage = isGlobal && prototype ? 'global' : 'static';
-  assembler.debug.functions.push({
+  assembler.debug.add({
     symbol,
     section,
     type: (btf) =>

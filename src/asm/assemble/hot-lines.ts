@@ -6,6 +6,10 @@ import { isNameStart, type Scanner } from '../syntax/scanner.ts';
 export interface InsnWriter {
   /** Writes an instruction; false where it cannot stand here. `place` is its place in the text. */
   write(opcode: number, dst: number, src: number, off: number, imm: number, place: number): boolean;
+  /** An `lddw` of a number that a double holds. */
+  writeWide(dst: number, value: number, place: number): boolean;
+  /** A label on a line of its own. */
+  writeLabel(label: string, place: number): boolean;
   /** As {@link write}, for a jump to a label; false where its distance has to be looked at. */
   writeJump(opcode: number, dst: number, src: number, imm: number, label: string, place: number): boolean;
 }
@@ -33,6 +37,10 @@ const MAX_S16 = 0x7fff;
 const U32 = 2;
 const U64 = 3;
 const S64 = 7;
+
+/** With more digits a number may not fit a double. */
+const MAX_DECIMAL_LENGTH = 15;
+const MAX_HEX_LENGTH = '0x'.length + 13;
 
 const SPACE = 0x20;
 const TAB = 0x09;
@@ -102,8 +110,17 @@ export class HotLines {
           this.#writer.write(CALL, 0, 0, 0, this.#value, place)
         );
       default:
-        return false;
+        return isNameStart(code) && this.#label(scanner, place);
     }
+  }
+
+  /** `LBB0_1:` and nothing else. */
+  #label(scanner: Scanner, place: number): boolean {
+    const start = this.#at;
+    const end = scanner.wordEnd();
+    if (end >= this.#end || this.#codes[end] !== 0x3a) return false;
+    this.#at = end + 1;
+    return this.#done() && this.#writer.writeLabel(scanner.text.slice(start, end), place);
   }
 
   #skip(): number {
@@ -157,6 +174,21 @@ export class HotLines {
 
   /** A number with or without a sign, from -max - 1 to max, that nothing goes on behind. */
   #number(max: number): boolean {
+    if (!this.#digits() || this.#value > max || this.#value < -max - 1) return false;
+    const next = this.#skip();
+    // `)`, `#`, a comment or the end: an operator would go on with it, and so would a letter without space.
+    if (next === 0 || next === 0x29 || next === 0x23 || next === 0x0d) return true;
+    if (next === 0x2f) return this.#codes[this.#at + 1] === 0x2f;
+    return next === 0x67 && this.#isBehindSpace();
+  }
+
+  #isBehindSpace(): boolean {
+    const before = this.#codes[this.#at - 1];
+    return before === SPACE || before === TAB;
+  }
+
+  /** Reads a number that a double holds into `#value`; what stands behind it comes next. */
+  #digits(): boolean {
     const codes = this.#codes;
     let at = this.#at;
     let code = codes[at]!;
@@ -167,33 +199,25 @@ export class HotLines {
     }
     let value = code - 0x30;
     if (!(value >= 0 && value <= 9)) return false;
+    const from = at;
     code = codes[++at]!;
     if (value === 0 && code === 0x78) {
-      const from = ++at;
-      for (code = codes[at]!; ; code = codes[++at]!) {
+      for (code = codes[++at]!; ; code = codes[++at]!) {
         const digit = code <= 0x39 ? code - 0x30 : (code | 0x20) - 0x57;
         if (!(digit >= 0 && digit <= 15) || (code > 0x39 && digit < 10)) break;
         value = value * 16 + digit;
       }
-      if (at === from || at - from > 8) return false;
+      if (at === from + 2 || at > from + MAX_HEX_LENGTH) return false;
     } else {
       // A leading 0 means an octal number.
       if (value === 0 && code >= 0x30 && code <= 0x39) return false;
-      while (code >= 0x30 && code <= 0x39) {
-        value = value * 10 + code - 0x30;
-        if (value > 2 ** 40) return false;
-        code = codes[++at]!;
-      }
+      for (; code >= 0x30 && code <= 0x39; code = codes[++at]!) value = value * 10 + code - 0x30;
+      if (at > from + MAX_DECIMAL_LENGTH) return false;
     }
     if (at > this.#end) return false;
-    if (sign === MINUS ? value > max + 1 : value > max) return false;
     this.#value = sign === MINUS ? 0 - value : value;
     this.#at = at;
-    const next = this.#skip();
-    // `)`, `#`, a comment or the end: an operator would go on with it, and so would a letter without space.
-    if (next === 0 || next === 0x29 || next === 0x23 || next === 0x0d) return true;
-    if (next === 0x2f) return codes[this.#at + 1] === 0x2f;
-    return next === 0x67 && this.#at > at;
+    return true;
   }
 
   /** `r1 = …`, `r1 += …` */
@@ -211,9 +235,24 @@ export class HotLines {
       return this.#writer.write(ALU_OPCODE[row]!, dst & 15, src & 15, ALU_OFFSET[row]!, 0, place);
     }
     if (op === 0 && this.#codes[this.#at] === STAR) return this.#load(dst, place);
+    if (op === 0 && narrow === 0) return this.#constant(dst, place);
     if (!this.#number(MAX_S32) || !this.#done()) return false;
     const row = op * 4 + narrow;
     return this.#writer.write(ALU_OPCODE[row]!, dst & 15, 0, ALU_OFFSET[row]!, this.#value, place);
+  }
+
+  /** `5`, `0x1122334455667788 ll` */
+  #constant(dst: number, place: number): boolean {
+    const at = this.#at;
+    if (!this.#digits()) return false;
+    if (this.#skip() === 0x6c && this.#isBehindSpace())
+      return this.#word('ll') && this.#done() && this.#writer.writeWide(dst, this.#value, place);
+    this.#at = at;
+    return (
+      this.#number(MAX_S32) &&
+      this.#done() &&
+      this.#writer.write(ALU_OPCODE[0]!, dst, 0, 0, this.#value, place)
+    );
   }
 
   /** The number of `=`, `+=`, `s>>=` … in `ALU_OPS`, or -1. */

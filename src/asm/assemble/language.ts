@@ -1,12 +1,13 @@
 import { programKind } from '../../object/section-names.ts';
 import type { Endian } from '../../util/bytes.ts';
 import type { Expr, Range } from '../syntax/ast.ts';
-import { stringBytes } from '../syntax/literals.ts';
-import { takeExpression } from '../syntax/plain-expression.ts';
+import { quotedEnd, stringBytes } from '../syntax/literals.ts';
+import { readExpression, whatIsHere } from '../syntax/mnemonic-expression.ts';
+import { unknownEscape } from '../syntax/plain-string.ts';
 import type { Problems } from '../syntax/problems.ts';
 import type { RawText } from '../syntax/raw-directives.ts';
 import { Scanner } from '../syntax/scanner.ts';
-import { type CoreReference, parseCore } from '../types/core.ts';
+import { CORE_WORDS, type CoreReference, parseCore } from '../types/core.ts';
 import { contextField, extentOfText, type FieldPlace, fieldPlace } from '../types/field-path.ts';
 import { TypeRegistry } from '../types/registry.ts';
 import type { Location } from './symbols.ts';
@@ -55,9 +56,14 @@ export class Language {
     const scanner = new Scanner(text, start);
     scanner.end = text.length;
     scanner.skipSpaces();
-    const expr = takeExpression(scanner);
-    if (expr && scanner.at >= text.length) return expr;
-    this.#problems.error({ start, end: Math.max(end, start + 1) }, 'syntax', `'${text}' is no expression`);
+    if (text === '') {
+      this.#problems.error({ start, end: Math.max(end, start + 1) }, 'syntax', 'this needs a number');
+      return undefined;
+    }
+    const expr = readExpression(scanner, this.#problems);
+    if (!expr || scanner.at >= text.length) return expr;
+    const rest = { start: scanner.place, end };
+    this.#problems.error(rest, 'syntax', `expected the end of the expression, found ${whatIsHere(scanner)}`);
     return undefined;
   }
 
@@ -125,12 +131,21 @@ export class Language {
   }
 
   #sizeOf(args: RawText): bigint | undefined {
-    if (args.text.startsWith('"')) {
-      const bytes = stringBytes(args.text);
-      if (bytes instanceof Uint8Array) return BigInt(bytes.length + 1);
-    }
+    if (args.text.startsWith('"')) return this.#sizeOfText(args);
     const extent = extentOfText(this.types, { text: args.text, base: args.start });
     return extent && BigInt(extent.size);
+  }
+
+  /** With the NUL behind it. */
+  #sizeOfText({ text, start, end }: RawText): bigint | undefined {
+    if (quotedEnd(text, 0) !== text.length) {
+      this.#problems.error({ start, end }, 'syntax', `${text} is no string alone`);
+      return undefined;
+    }
+    const bytes = stringBytes(text);
+    if (bytes instanceof Uint8Array) return BigInt(bytes.length + 1);
+    unknownEscape(this.#problems, { startOffset: start, image: text }, bytes.unknownEscape);
+    return undefined;
   }
 
   /** The number whose bytes in memory are those of the value in the given order. */
@@ -162,4 +177,7 @@ export class Language {
   }
 }
 
-const FUNCTIONS = ['sizeof', 'offsetof', 'be16', 'be32', 'be64', 'le16', 'le32', 'le64'];
+const FUNCTIONS = [
+  ...['sizeof', 'offsetof', 'be16', 'be32', 'be64', 'le16', 'le32', 'le64'],
+  ...CORE_WORDS.map((word) => `core.${word}`),
+];

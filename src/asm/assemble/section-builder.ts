@@ -42,8 +42,6 @@ export class SectionBuilder {
   align = 1;
   size = 0;
   hasCode = false;
-  /** Whether a function is called by its distance, so that nobody knows all functions. */
-  callsByDistance = false;
   /** Where an instruction was first put at an offset that is no whole slot. */
   misaligned: Range | undefined;
   #bytes = new Uint8Array(256);

@@ -1,5 +1,5 @@
 import type { Expr } from './ast.ts';
-import { takeExpression } from './plain-expression.ts';
+import { readExpression } from './mnemonic-expression.ts';
 import type { Scanner } from './scanner.ts';
 
 /** What `.if` asks: values compared, with `!`, `&&` and `||` as in C. */
@@ -11,6 +11,7 @@ export type Condition =
 
 export type Comparison = '==' | '!=' | '<' | '<=' | '>' | '>=';
 
+const DOUBLE_QUOTE = 0x22;
 const Compare = /[=!]=|[<>]=?/y;
 /** Parentheses and signs are read recursively; nobody nests them deeper. */
 const MAX_DEPTH = 40;
@@ -38,22 +39,26 @@ function takeConjunction(scanner: Scanner, depth: number): Condition | undefined
 
 function takeComparison(scanner: Scanner, depth: number): Condition | undefined {
   if (depth > MAX_DEPTH) return undefined;
-  if (scanner.code === 0x21 && scanner.codeAt(1) !== 0x3d) {
-    scanner.takeSign(0x21);
-    const operand = takeComparison(scanner, depth + 1);
-    return operand && { kind: 'not', operand };
-  }
-  const { at } = scanner;
-  const left = takeExpression(scanner);
-  if (!left) {
-    // `(A == 1) && …`: parentheses around a condition, not around a number.
-    scanner.at = at;
-    if (!scanner.takeSign(0x28)) return undefined;
-    const inner = takeCondition(scanner, depth + 1);
-    return inner && scanner.takeSign(0x29) ? inner : undefined;
-  }
+  const left = takeValue(scanner);
+  if (!left) return takeGroup(scanner, depth);
   const op = scanner.takeMatch(Compare)?.[0] as Comparison | undefined;
   if (op === undefined) return { kind: 'value', value: left };
-  const right = takeExpression(scanner);
+  const right = takeValue(scanner);
   return right && { kind: 'compare', op, left, right };
+}
+
+/** A number, as far as it is none of the parts of a condition. */
+function takeValue(scanner: Scanner): Expr | undefined {
+  return scanner.code === DOUBLE_QUOTE ? undefined : readExpression(scanner);
+}
+
+/** `!(A == 1)`, `(A == 1 && B)`: parentheses around a condition, not around a number. */
+function takeGroup(scanner: Scanner, depth: number): Condition | undefined {
+  if (scanner.takeSign(0x21)) {
+    const operand = takeGroup(scanner, depth + 1);
+    return operand && { kind: 'not', operand };
+  }
+  if (depth > MAX_DEPTH || !scanner.takeSign(0x28)) return undefined;
+  const inner = takeCondition(scanner, depth + 1);
+  return inner && scanner.takeSign(0x29) ? inner : undefined;
 }

@@ -32,11 +32,30 @@ const COMPARE: Readonly<Record<Comparison, (a: bigint, b: bigint) => boolean>> =
   '>=': (a, b) => a >= b,
 };
 
+/** Whether an answer is the wanted one; undefined where there is none. */
+function same(answer: boolean | undefined, wanted: boolean): boolean | undefined {
+  return answer === undefined ? undefined : answer === wanted;
+}
+
+/** The rest of the line. */
+function takeText(scanner: Scanner): string {
+  const from = scanner.at;
+  scanner.at = scanner.end;
+  return scanner.text.slice(from, commentStart(scanner.text, from, scanner.end)).trim();
+}
+
+/** The directives that choose lines. */
+export const CONDITIONALS: ReadonlySet<string> = new Set(
+  '.if .ifdef .ifndef .ifc .ifnc .ifb .ifnb .elseif .elif .else .endif'.split(' '),
+);
+
 /** `.if`, `.ifdef`, `.ifndef`, `.ifc`, `.ifnc`, `.elseif`, `.else`, `.endif`: which lines count. */
 export class Conditionals {
   readonly #problems: Problems;
   readonly #values: Values;
   readonly #open: Open[] = [];
+  /** Those of the texts around the present one, which cannot end them. */
+  #base = 0;
 
   constructor(problems: Problems, values: Values) {
     this.#problems = problems;
@@ -51,12 +70,24 @@ export class Conditionals {
     return this.#open.length;
   }
 
-  /** Reports what a text leaves open where it ends. */
-  closeTo(depth: number): void {
-    while (this.#open.length > depth) {
+  /** A text begins within another. */
+  enter(): void {
+    this.#base = this.#open.length;
+  }
+
+  /** A text ends: reports what it leaves open. `base` is the depth where the one around it began. */
+  leave(base: number): void {
+    while (this.#open.length > this.#base) {
       const { name, range } = this.#open.pop()!;
       this.#problems.error(range, 'unclosed-block', `'${name}' has no '.endif'`);
     }
+    this.#base = base;
+  }
+
+  /** Forgets what is open in the texts that are left. */
+  abandon(depth: number, base: number): void {
+    this.#open.length = Math.min(this.#open.length, depth);
+    this.#base = base;
   }
 
   /** Follows a line; false where it is none of these. The scanner stands behind the name. */
@@ -67,11 +98,15 @@ export class Conditionals {
         return true;
       case '.ifdef':
       case '.ifndef':
-        this.#begin(name, range, () => this.#isDefined(range, scanner) === (name === '.ifdef'));
+        this.#begin(name, range, () => same(this.#isDefined(range, scanner), name === '.ifdef'));
         return true;
       case '.ifc':
       case '.ifnc':
-        this.#begin(name, range, () => this.#isSame(range, scanner) === (name === '.ifc'));
+        this.#begin(name, range, () => same(this.#isSame(range, scanner), name === '.ifc'));
+        return true;
+      case '.ifb':
+      case '.ifnb':
+        this.#begin(name, range, () => (takeText(scanner) === '') === (name === '.ifb'));
         return true;
       case '.elseif':
       case '.elif':
@@ -79,9 +114,12 @@ export class Conditionals {
         return true;
       case '.else':
         this.#next(name, range, () => true);
+        this.#end(name, scanner);
         return true;
       case '.endif':
-        if (this.#open.pop() === undefined) this.#stray(name, range);
+        if (this.#open.length > this.#base) this.#open.pop();
+        else this.#stray(name, range);
+        this.#end(name, scanner);
         return true;
       default:
         return false;
@@ -96,9 +134,9 @@ export class Conditionals {
   }
 
   #next(name: string, range: Range, holds: () => boolean | undefined): void {
-    const open = this.#open.at(-1);
+    const open = this.#open.length > this.#base ? this.#open.at(-1) : undefined;
     if (!open || open.hasElse) {
-      this.#stray(name, range);
+      this.#stray(name, range, open);
       return;
     }
     open.hasElse = name === '.else';
@@ -107,29 +145,45 @@ export class Conditionals {
     open.taken ||= held !== false;
   }
 
-  #stray(name: string, range: Range): void {
-    this.#problems.error(range, 'stray-end', `there is no '.if' that this '${name}' could belong to`);
+  #stray(name: string, range: Range, open?: Open): void {
+    this.#problems.error(range, 'stray-end', `there is no '.if' that this '${name}' could belong to`, {
+      labels: open ? [this.#problems.label(open.range, "this one has its '.else'")] : [],
+    });
   }
 
-  #isDefined(range: Range, scanner: Scanner): boolean {
+  /** Reports what stands behind a directive that takes nothing more. */
+  #end(name: string, scanner: Scanner): void {
+    if (scanner.atEnd) return;
+    const at = { start: scanner.place, end: scanner.base + scanner.end };
+    this.#problems.error(at, 'argument', `'${name}' ends its line`);
+  }
+
+  #isDefined(range: Range, scanner: Scanner): boolean | undefined {
     const name = scanner.text.slice(scanner.at, scanner.wordEnd());
-    if (name === '') this.#problems.error(range, 'argument', 'this needs a name');
+    if (name === '' || /^\d/.test(name)) {
+      this.#problems.error(range, 'argument', 'this needs a name');
+      return undefined;
+    }
+    scanner.takeWord(name);
+    this.#end(this.#problems.textOf(range), scanner);
     return this.#values.isDefined(name);
   }
 
-  /** Two texts, as macros have them: `.ifc \\reg, r1`. */
-  #isSame(range: Range, scanner: Scanner): boolean {
-    const end = commentStart(scanner.text, scanner.at, scanner.end);
-    const [left, right, more] = scanner.text.slice(scanner.at, end).split(',');
-    if (right === undefined || more !== undefined)
-      this.#problems.error(range, 'argument', 'this needs two texts with a comma between them');
-    return left!.trim() === right?.trim();
+  /** Two texts, as macros have them: `.ifc \\reg, r1`. The second goes to the end of the line. */
+  #isSame(range: Range, scanner: Scanner): boolean | undefined {
+    const text = takeText(scanner);
+    const comma = text.indexOf(',');
+    if (comma >= 0) return text.slice(0, comma).trim() === text.slice(comma + 1).trim();
+    this.#problems.error(range, 'argument', 'this needs two texts with a comma between them');
+    return undefined;
   }
 
   #condition(range: Range, scanner: Scanner): boolean | undefined {
+    const start = scanner.place;
     const condition = takeCondition(scanner);
     if (condition && scanner.atEnd) return this.#holds(condition);
-    const at = condition ? { start: scanner.place, end: scanner.base + scanner.end } : range;
+    const end = scanner.base + commentStart(scanner.text, scanner.at, scanner.end);
+    const at = end > start ? { start: condition ? scanner.place : start, end } : range;
     this.#problems.error(at, 'syntax', 'this is no condition', {
       help: ["conditions are written as in C: '.if LIMIT > 4 && !DEBUG'"],
     });

@@ -4,6 +4,7 @@ import { childOf, childrenOf, rangeOf, rangeOfToken, tokenOf, tokensOf } from '.
 import { charValue, numberValue } from './literals.ts';
 import { PRECEDENCE, signed } from './operators.ts';
 import { trimmed } from './plain-expression.ts';
+import { unknownEscape } from './plain-string.ts';
 import type { Problems } from './problems.ts';
 
 /** Expressions are evaluated recursively; nobody writes longer ones. */
@@ -75,22 +76,4 @@ function callOf(name: IToken, group: Range, problems: Problems): Expr {
   const text = problems.textOf(inside);
   const args = trimmed(text, 0, text.length, inside.start);
   return { kind: 'call', name: name.image, args, start: rangeOfToken(name).start, end: group.end };
-}
-
-export function unknownEscape(
-  problems: Problems,
-  token: { readonly startOffset: number; readonly image: string },
-  sequence: string,
-): void {
-  const start = token.startOffset + Math.max(0, token.image.indexOf(sequence));
-  problems.error(
-    { start, end: start + sequence.length },
-    'unknown-escape',
-    `there is no escape '${sequence}'`,
-    {
-      help: [
-        String.raw`the escapes are \n \t \r \b \f \" \\ and up to three octal digits; a backslash is '\\'`,
-      ],
-    },
-  );
 }

@@ -2,10 +2,11 @@ import type { CstNode, IToken } from 'chevrotain';
 import { findInsn, type InsnDef } from '../../isa/insn-table.ts';
 import type { Expr, InsnStatement, Range, Reg } from './ast.ts';
 import { childOf, childrenOf, rangeOf, rangeOfToken, tokenOf, tokensOf } from './cst.ts';
-import { expressionOf, unknownEscape } from './cst-expression.ts';
+import { expressionOf } from './cst-expression.ts';
 import { rowOf } from './insn-forms.ts';
 import { stringBytes } from './literals.ts';
 import { addressSpaces } from './operators.ts';
+import { unknownEscape } from './plain-string.ts';
 import type { Problems } from './problems.ts';
 
 /** The bits and the signedness of `u32`, `s8` …. */

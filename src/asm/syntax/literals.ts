@@ -48,3 +48,11 @@ export function charValue(literal: string): number | { readonly unknownEscape: s
   const meant = ESCAPES[text[1]!];
   return meant === undefined ? { unknownEscape: text } : meant.charCodeAt(0);
 }
+
+const Quoted = /"(?:[^"\\\n]|\\[^\n])*"|'(?:[^'\\\n]|\\[^\n])'/y;
+
+/** Where the string or character ends whose quote is at `at`; -1 where it has no second quote on its line. */
+export function quotedEnd(text: string, at: number): number {
+  Quoted.lastIndex = at;
+  return Quoted.test(text) ? Quoted.lastIndex : -1;
+}

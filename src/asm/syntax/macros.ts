@@ -1,7 +1,8 @@
 import type { Label } from '../../util/diagnostic.ts';
 import type { Range } from './ast.ts';
+import { quotedEnd } from './literals.ts';
+import { isPlainName } from './plain-expression.ts';
 import type { Problems } from './problems.ts';
-import { commentStart } from './raw-directives.ts';
 
 /** A parameter of a macro: `index`, `index=0`, `index:req`, `rest:vararg`. */
 export interface Parameter {
@@ -27,11 +28,10 @@ export interface Arguments extends Range {
 
 const ParameterText = /^([A-Za-z_]\w*)(?:\s*:\s*(req|vararg))?(?:\s*=\s*(.*))?$/s;
 
-/** Splits at commas (spaces separate parameters too, as in GNU's assembler) outside strings and brackets. */
+/** Splits at commas outside strings and brackets. */
 function splitAtCommas(text: string): { readonly text: string; readonly at: number }[] {
   const parts: { text: string; at: number }[] = [];
   let depth = 0;
-  let quoted = false;
   let from = 0;
   const push = (end: number): void => {
     const part = text.slice(from, end);
@@ -41,8 +41,7 @@ function splitAtCommas(text: string): { readonly text: string; readonly at: numb
   };
   for (let at = 0; at < text.length; at++) {
     const char = text[at]!;
-    if (char === '"' && text[at - 1] !== '\\') quoted = !quoted;
-    else if (quoted) continue;
+    if (char === '"' || char === "'") at = Math.max(at, quotedEnd(text, at) - 1);
     else if ('([{'.includes(char)) depth++;
     else if (')]}'.includes(char)) depth--;
     else if (char === ',' && depth <= 0) push(at);
@@ -51,22 +50,38 @@ function splitAtCommas(text: string): { readonly text: string; readonly at: numb
   return parts.length === 1 && parts[0]!.text === '' ? [] : parts;
 }
 
+/** Spaces separate parameters too, as in GNU's assembler; not those around `:` and `=`. */
+function withCommas(text: string): string {
+  return text.replace(/(?<=[\w"')])[ \t]+(?=[A-Za-z_]\w*[ \t]*(?:$|[\s,:=]))/g, (spaces, at: number) =>
+    /[:=,]\s*$/.test(text.slice(0, at)) ? spaces : ','.padEnd(spaces.length),
+  );
+}
+
 /** The name and parameters of a `.macro` line; `start` is the place of its text. */
 export function parseMacroHead(
   text: string,
   start: number,
   problems: Problems,
 ): (Omit<Macro, 'body'> & { readonly defined: Range }) | undefined {
-  const name = /^[A-Za-z_]\w*/.exec(text)?.[0];
+  const name = /^[A-Za-z_][\w.$]*/.exec(text)?.[0];
   if (name === undefined) {
     problems.error({ start, end: start + text.length }, 'argument', "'.macro' needs a name", {
       help: ["'.macro tail_call map, index=0'"],
     });
     return undefined;
   }
+  const defined = { start, end: start + name.length };
+  if (!isPlainName(name)) {
+    problems.error(
+      defined,
+      'argument',
+      `a macro cannot be called '${name}', which is a word of the language`,
+    );
+    return undefined;
+  }
   const parameters: Parameter[] = [];
   const behind = text.slice(name.length).replace(/^\s*,/, (sign) => ' '.repeat(sign.length));
-  for (const { text: part, at } of splitAtCommas(behind)) {
+  for (const { text: part, at } of splitAtCommas(withCommas(behind))) {
     const [, parameter, qualifier, fallback] = ParameterText.exec(part) ?? [];
     const place = start + name.length + at;
     const range = { start: place, end: place + Math.max(1, part.length) };
@@ -74,6 +89,12 @@ export function parseMacroHead(
       problems.error(range, 'argument', `'${part}' is no parameter of a macro`, {
         help: ["parameters are 'name', 'name=default', 'name:req' or, as the last, 'name:vararg'"],
       });
+    else if (parameters.at(-1)?.takesRest)
+      problems.error(
+        range,
+        'argument',
+        `behind '${parameters.at(-1)!.name}', which takes all the rest, no parameter gets anything`,
+      );
     else if (parameters.some((known) => known.name === parameter))
       problems.error(range, 'defined-twice', `the macro '${name}' has two parameters '${parameter}'`);
     else
@@ -84,12 +105,12 @@ export function parseMacroHead(
         takesRest: qualifier === 'vararg',
       });
   }
-  return { name, parameters, defined: { start, end: start + name.length } };
+  return { name, parameters, defined };
 }
 
-/** The arguments of a macro's use. */
+/** The arguments of a macro's use, up to where the statement ends. */
 export function parseArguments(text: string, start: number): Arguments {
-  const code = text.slice(0, commentStart(text, 0, text.length)).trimEnd();
+  const code = text.trimEnd();
   const list = splitAtCommas(code).map(({ text: part, at }) => {
     const named = /^([A-Za-z_]\w*)\s*=(?!=)\s*/.exec(part);
     const range = { start: start + at, end: start + at + Math.max(1, part.length) };
@@ -120,9 +141,9 @@ function bindArguments(macro: Macro, args: Arguments, problems: Problems): Map<s
     bound.set(parameter.name, before === undefined ? arg.text : `${before}, ${arg.text}`);
     if (!parameter.takesRest) next++;
   }
-  for (const { name: parameter, fallback, required, takesRest } of parameters) {
+  for (const { name: parameter, fallback, required } of parameters) {
     if (bound.get(parameter)) continue;
-    if (fallback === undefined && (required || !takesRest)) {
+    if (fallback === undefined && required) {
       problems.error(args, 'operand-count', `the macro '${name}' needs its parameter '${parameter}'`, {
         labels: definitionOf(macro, problems),
         help: [`'${[name, parameters.map((one) => one.name).join(', ')].join(' ')}'`],

@@ -1,6 +1,8 @@
 import type { BinaryOperator, Expr, UnaryOperator } from './ast.ts';
-import { charValue, numberValue } from './literals.ts';
+import { charValue, numberValue, stringBytes } from './literals.ts';
 import { PRECEDENCE, signed } from './operators.ts';
+import { takeCall, takeExpression } from './plain-expression.ts';
+import { takeString, unknownEscape } from './plain-string.ts';
 import type { Problems } from './problems.ts';
 import { isDigit, isNameStart, type Scanner } from './scanner.ts';
 
@@ -22,10 +24,15 @@ const BINARY: Readonly<Record<number, BinaryOperator | undefined>> = {
 };
 const NUMBER = /^(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[0-7]*|[1-9][0-9]*)$/;
 const CHAR = /'(?:[^'\\\n]|\\[^\n])'/y;
+const STRING = /"(?:[^"\\\n]|\\[^\n])*"/y;
 
 const SLASH = 0x2f;
 const STAR = 0x2a;
+const AMPERSAND = 0x26;
+const BAR = 0x7c;
 const QUOTE = 0x27;
+const OPEN = 0x28;
+const DOUBLE_QUOTE = 0x22;
 
 /** True where a statement ends: at a comment, a separator or the end of the line. */
 export function endsStatement(scanner: Scanner): boolean {
@@ -40,6 +47,20 @@ export function whatIsHere(scanner: Scanner): string {
   return `'${scanner.text.slice(scanner.at, Math.min(end, scanner.at + 40))}'`;
 }
 
+/**
+ * An expression of any length that is sensible; undefined for what is none, which `problems` is told
+ * and the scanner stands before.
+ */
+export function readExpression(scanner: Scanner, problems?: Problems): Expr | undefined {
+  const { at } = scanner;
+  const plain = takeExpression(scanner);
+  if (plain) return plain;
+  scanner.at = at;
+  const read = new ExpressionReader(scanner, problems).read();
+  if (!read) scanner.at = at;
+  return read;
+}
+
 /** Reads the expressions of one operand; a problem is told once, if there is somebody to tell, and answered with undefined. */
 export class ExpressionReader {
   readonly #scanner: Scanner;
@@ -52,8 +73,27 @@ export class ExpressionReader {
     this.#problems = problems;
   }
 
+  /** An expression, or a string, which stands for its address. */
   read(): Expr | undefined {
-    return this.#climb(1);
+    return this.#scanner.code === DOUBLE_QUOTE ? this.#string() : this.#climb(1);
+  }
+
+  #string(): Expr | undefined {
+    const scanner = this.#scanner;
+    const { at: start } = scanner;
+    const text = takeString(scanner);
+    if (text) return { kind: 'string', ...text };
+    const literal = scanner.takeMatch(STRING)?.[0];
+    const bytes = literal === undefined ? undefined : stringBytes(literal);
+    if (literal === undefined || !bytes || bytes instanceof Uint8Array)
+      return this.#error(start, start + 1, 'unclosed-string', 'the string has no closing quote');
+    if (this.#problems)
+      unknownEscape(
+        this.#problems,
+        { startOffset: scanner.base + start, image: literal },
+        bytes.unknownEscape,
+      );
+    return undefined;
   }
 
   #error(start: number, end: number, code: string, message: string, help: readonly string[] = []): undefined {
@@ -79,8 +119,9 @@ export class ExpressionReader {
     const { code } = this.#scanner;
     const next = this.#scanner.codeAt(1);
     if (code === 0x3c || code === 0x3e) return next === code ? (code === 0x3c ? '<<' : '>>') : undefined;
-    // Both begin a comment.
-    return code === SLASH && (next === SLASH || next === STAR) ? undefined : BINARY[code];
+    // Both begin a comment; `&&` and `||` are for conditions.
+    if (code === SLASH && (next === SLASH || next === STAR)) return undefined;
+    return next === code && (code === AMPERSAND || code === BAR) ? undefined : BINARY[code];
   }
 
   #term(): Expr | undefined {
@@ -132,6 +173,7 @@ export class ExpressionReader {
     if (isDigit(code)) return this.#number(word, start, end);
     if (/^[rRwW]\d+$/.test(word))
       return this.#error(start, end, 'syntax', `expected a number or a name, found the register '${word}'`);
+    if (scanner.codes[end] === OPEN && end < scanner.end) return this.#call(word, end);
     scanner.at = end;
     scanner.skipSpaces();
     const range = { start: scanner.base + start, end: scanner.base + end };
@@ -139,6 +181,13 @@ export class ExpressionReader {
     if (isNameStart(code) || isNameStart(text.charCodeAt(start + 1)))
       return { kind: 'name', name: word, ...range };
     return this.#error(start, end, 'syntax', `'${word}' is neither a number nor a name`);
+  }
+
+  /** `sizeof(event)`; which names there are is known to whoever evaluates it. */
+  #call(name: string, end: number): Expr | undefined {
+    const call = isNameStart(this.#scanner.code) ? takeCall(this.#scanner, name, end) : undefined;
+    if (call) return call;
+    return this.#error(end, end + 1, 'syntax', `the parenthesis behind '${name}' is not closed`);
   }
 
   #number(word: string, start: number, end: number): Expr | undefined {
@@ -162,8 +211,8 @@ export class ExpressionReader {
     const end = start + literal.length;
     const { base } = this.#scanner;
     if (typeof value !== 'object') return { kind: 'number', value, start: base + start, end: base + end };
-    return this.#error(start + 1, end - 1, 'unknown-escape', `there is no escape '${value.unknownEscape}'`, [
-      String.raw`the escapes are \n \t \r \b \f \" \\ and \0`,
-    ]);
+    if (this.#problems)
+      unknownEscape(this.#problems, { startOffset: base + start, image: literal }, value.unknownEscape);
+    return undefined;
   }
 }

@@ -2,6 +2,7 @@ import type { Statement } from './ast.ts';
 import { isMnemonic, takeMnemonic } from './mnemonic.ts';
 import { takeLabel } from './plain.ts';
 import type { Problems } from './problems.ts';
+import { statementEnd } from './raw-directives.ts';
 import type { Scanner } from './scanner.ts';
 
 /** What was read of a line that has mnemonics in it. */
@@ -15,9 +16,6 @@ export interface MnemonicLine {
 type OthersReader = (problems: Problems, text: string, base: number) => MnemonicLine;
 
 const SEMICOLON = 0x3b;
-const QUOTE = 0x22;
-const APOSTROPHE = 0x27;
-const BACKSLASH = 0x5c;
 
 /** Whether a statement of the rest of this line is written with a mnemonic. The scanner stays where it is. */
 export function hasMnemonic(scanner: Scanner): boolean {
@@ -26,7 +24,7 @@ export function hasMnemonic(scanner: Scanner): boolean {
   for (scanner.skipSpaces(); !found && !scanner.atEnd; scanner.skipSpaces()) {
     while (takeLabel(scanner, []));
     found = isMnemonic(scanner);
-    scanner.at = nextStatement(scanner, statementEnd(scanner));
+    scanner.at = nextStatement(scanner, endOfStatement(scanner));
   }
   scanner.at = at;
   return found;
@@ -44,11 +42,11 @@ export function readMnemonicLine(
   const { end } = scanner;
   const statements: Statement[] = [];
   const poisoned = new Set<string>();
-  if (!others && nextStatement(scanner, statementEnd(scanner)) < end) return undefined;
+  if (!others && nextStatement(scanner, endOfStatement(scanner)) < end) return undefined;
   for (scanner.skipSpaces(); !scanner.atEnd; scanner.skipSpaces()) {
     while (takeLabel(scanner, statements));
     const from = scanner.at;
-    const to = statementEnd(scanner);
+    const to = endOfStatement(scanner);
     scanner.end = to;
     if (isMnemonic(scanner)) {
       const statement = takeMnemonic(scanner, problems);
@@ -71,22 +69,26 @@ function nextStatement({ text, end }: Scanner, at: number): number {
   return at < end && text.charCodeAt(at) === SEMICOLON ? at + 1 : end;
 }
 
-/** Where the statement here ends: at its `;`, at a comment, or with the line. */
-function statementEnd({ text, at: from, end }: Scanner): number {
-  let quote = 0;
-  for (let at = from; at < end; at++) {
-    const code = text.charCodeAt(at);
-    if (quote !== 0) {
-      if (code === BACKSLASH) at++;
-      else if (code === quote) quote = 0;
-    } else if (code === QUOTE || (code === APOSTROPHE && closesAt(text, at))) quote = code;
-    else if (code === SEMICOLON || code === 0x23 || (code === 0x2f && text.charCodeAt(at + 1) === 0x2f))
-      return at;
-  }
-  return end;
+/** At its `;`, at a comment, or with the line. */
+function endOfStatement({ text, at, end }: Scanner): number {
+  return statementEnd(text, at, end);
 }
 
-/** `'a'` or `'\n'`, and no apostrophe that somebody forgot. */
-function closesAt(text: string, at: number): boolean {
-  return text.charCodeAt(at + 2) === APOSTROPHE || text.charCodeAt(at + 3) === APOSTROPHE;
+/**
+ * Where the first statement behind another one begins whose first word is wanted, labels before it
+ * left out; undefined where there is none. The scanner stays where it is.
+ */
+export function laterStatement(scanner: Scanner, wanted: (word: string) => boolean): number | undefined {
+  const { at, end, text } = scanner;
+  if (text.indexOf(';', at) < 0 || text.indexOf(';', at) >= end) return undefined;
+  let found: number | undefined;
+  for (let next = nextStatement(scanner, endOfStatement(scanner)); found === undefined && next < end; ) {
+    scanner.at = next;
+    scanner.skipSpaces();
+    while (takeLabel(scanner, []));
+    if (wanted(text.slice(scanner.at, scanner.wordEnd()))) found = next;
+    next = nextStatement(scanner, endOfStatement(scanner));
+  }
+  scanner.at = at;
+  return found;
 }

@@ -2,11 +2,12 @@ import { type CstNode, type ILexingError, type IRecognitionException, type IToke
 import { didYouMean } from '../../util/suggest.ts';
 import type { Argument, Range, Statement } from './ast.ts';
 import { childOf, childrenOf, rangeOf, rangeOfToken, tokenOf } from './cst.ts';
-import { expressionOf, unknownEscape } from './cst-expression.ts';
+import { expressionOf } from './cst-expression.ts';
 import { InsnVisitor } from './cst-insn.ts';
 import { AssemblyParser } from './grammar.ts';
 import { stringBytes } from './literals.ts';
 import { takeOptionValue } from './plain.ts';
+import { unknownEscape } from './plain-string.ts';
 import type { Problems } from './problems.ts';
 import { Scanner } from './scanner.ts';
 import * as t from './tokens.ts';

@@ -1,5 +1,5 @@
 import type { BinaryOperator, Expr, UnaryOperator } from './ast.ts';
-import { charValue, numberValue } from './literals.ts';
+import { charValue, numberValue, quotedEnd } from './literals.ts';
 import { PRECEDENCE, signed } from './operators.ts';
 import type { RawText } from './raw-directives.ts';
 import { isDigit, isNameStart, isWordPart, type Scanner } from './scanner.ts';
@@ -97,8 +97,8 @@ export function takeNumber(scanner: Scanner): Expr | undefined {
 /** What can be asked of a type, a number or the kernel's types. */
 const BUILTIN = /^(?:(?:be|le)(?:16|32|64)|sizeof|offsetof|core\.\w+)$/;
 
-/** `sizeof(event)`: the parentheses begin behind the name. */
-function takeCall(scanner: Scanner, name: string, nameEnd: number): Expr | undefined {
+/** `sizeof(event)`: the parentheses begin behind the name; undefined where they are not closed. */
+export function takeCall(scanner: Scanner, name: string, nameEnd: number): Expr | undefined {
   const { at, base, text } = scanner;
   const close = closingParenthesis(text, nameEnd, scanner.end);
   if (close < 0) return undefined;
@@ -122,9 +122,10 @@ function closingParenthesis(text: string, open: number, end: number): number {
   let depth = 0;
   for (let at = open; at < end; at++) {
     const char = text[at];
-    if (char === '"') {
-      at = text.indexOf('"', at + 1);
-      if (at < 0 || at >= end) return -1;
+    if (char === '"' || char === "'") {
+      const behind = quotedEnd(text, at);
+      if (behind < 0 || behind > end) return -1;
+      at = behind - 1;
     } else if (char === '(') depth++;
     else if (char === ')' && --depth === 0) return at;
     else if (char === '#' || char === ';') return -1;

@@ -1,4 +1,5 @@
 import type { Range, Statement } from './ast.ts';
+import { quotedEnd } from './literals.ts';
 import { isNameStart, type Scanner } from './scanner.ts';
 
 /**
@@ -18,16 +19,28 @@ export interface RawText extends Range {
 const HASH = 0x23;
 const SLASH = 0x2f;
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
+const APOSTROPHE = 0x27;
+const SEMICOLON = 0x3b;
 
 /** Where the comment of a line begins, or its end. */
 export function commentStart(text: string, from: number, end: number): number {
-  let quoted = false;
+  return codeEnd(text, from, end, false);
+}
+
+/** Where a statement ends: at its `;`, at a comment, or with the line. */
+export function statementEnd(text: string, from: number, end: number): number {
+  return codeEnd(text, from, end, true);
+}
+
+function codeEnd(text: string, from: number, end: number, separated: boolean): number {
   for (let at = from; at < end; at++) {
     const code = text.charCodeAt(at);
-    if (code === QUOTE) quoted = !quoted;
-    else if (quoted && code === BACKSLASH) at++;
-    else if (!quoted && (code === HASH || (code === SLASH && text.charCodeAt(at + 1) === SLASH))) return at;
+    if (code === QUOTE || code === APOSTROPHE) {
+      const behind = quotedEnd(text, at);
+      if (behind > 0 && behind <= end) at = behind - 1;
+      else if (code === QUOTE) return end;
+    } else if (code === HASH || (code === SLASH && text.charCodeAt(at + 1) === SLASH)) return at;
+    else if (separated && code === SEMICOLON) return at;
   }
   return end;
 }
@@ -72,6 +85,11 @@ function takeBlock(scanner: Scanner, from: number): string {
 
 function braces(line: string): number {
   let depth = 0;
-  for (const [brace] of line.matchAll(/[{}]/g)) depth += brace === '{' ? 1 : -1;
+  for (let at = 0; at < line.length; at++) {
+    const char = line[at];
+    if (char === '{') depth++;
+    else if (char === '}') depth--;
+    else if (char === '"' || char === "'") at = Math.max(at, quotedEnd(line, at) - 1);
+  }
   return depth;
 }

@@ -1,15 +1,15 @@
 import type { SourceText } from '../../util/diagnostic.ts';
 import type { Expr, Range, Statement } from './ast.ts';
 import { withoutBlockComments } from './comments.ts';
-import { Conditionals } from './conditionals.ts';
+import { CONDITIONALS, Conditionals } from './conditionals.ts';
 import { expandMacro, type Macro, parseArguments, parseMacroHead } from './macros.ts';
-import { hasMnemonic, readMnemonicLine } from './mnemonic-line.ts';
+import { readExpression } from './mnemonic-expression.ts';
+import { hasMnemonic, laterStatement, readMnemonicLine } from './mnemonic-line.ts';
 import type { ParsedText } from './parse-grammar.ts';
 import { takeLabel, takeLine } from './plain.ts';
-import { takeExpression } from './plain-expression.ts';
 import { PRELUDE } from './prelude.ts';
 import type { Problems } from './problems.ts';
-import { commentStart } from './raw-directives.ts';
+import { commentStart, statementEnd } from './raw-directives.ts';
 import { Scanner } from './scanner.ts';
 import type { Origin, SourceBuffer } from './sources.ts';
 
@@ -35,8 +35,9 @@ interface Frame {
   readonly scanner: Scanner;
   readonly source: SourceText;
   next: number;
-  /** Conditionals that were open when it began. */
+  /** Conditionals that were open when it began, and when the text around it began. */
   readonly conditionals: number;
+  readonly outer: number;
 }
 
 /** A `.macro` or `.rept` whose end has yet to come. */
@@ -52,19 +53,22 @@ interface Recording {
 
 /** Texts inside texts: deeper than people nest, and a macro that uses itself must end. */
 const MAX_DEPTH = 100;
-/** All texts together: what macros and repetitions become. */
-const MAX_TOTAL_LENGTH = 1024 * 1024 * 1024;
+/**
+ * What macros, repetitions and included files become, all together: eight million lines, where the
+ * kernel takes programs of one million instructions.
+ */
+const MAX_TOTAL_LENGTH = 64 * 1024 * 1024;
 /** Repetitions and expansions in all; each costs memory of its own. */
-const MAX_EXPANSIONS = 1_000_000;
+const MAX_EXPANSIONS = 250_000;
 
 const CLOSING = { '.macro': '.endm', '.rept': '.endr' } as const;
-const RECORDING_WORDS: Readonly<Record<string, 1 | -1>> = {
-  '.macro': 1,
-  '.rept': 1,
-  '.endm': -1,
-  '.endmacro': -1,
-  '.endr': -1,
+/** What opens and closes such blocks within each other. */
+const NESTING: Readonly<Record<Recording['opening'], Readonly<Record<string, 1 | -1>>>> = {
+  '.macro': { '.macro': 1, '.endm': -1, '.endmacro': -1 },
+  '.rept': { '.rept': 1, '.endr': -1 },
 };
+const SEMICOLON = 0x3b;
+const NEWLINE = 0x0a;
 const DOT = 0x2e;
 
 /**
@@ -81,6 +85,8 @@ export class TextReader {
   readonly #statements: Statement[] = [];
   #recording: Recording | undefined;
   #expansions = 0;
+  /** Of macros alone: what `\\@` stands for. */
+  #uses = 0;
   /** What reads the lines that are not plain; may be set when the first of them is met. */
   grammar: GrammarReader | undefined;
 
@@ -108,7 +114,9 @@ export class TextReader {
     const { source, base } = buffer;
     buffer.readable = withoutBlockComments(source.text, base, this.#problems);
     const scanner = new Scanner(buffer.readable, base);
-    this.#frames.push({ scanner, source, next: 0, conditionals: this.#conditionals.depth });
+    const outer = this.#frames.at(-1)?.conditionals ?? 0;
+    this.#conditionals.enter();
+    this.#frames.push({ scanner, source, next: 0, conditionals: this.#conditionals.depth, outer });
   }
 
   #pop(frame: Frame): void {
@@ -118,39 +126,86 @@ export class TextReader {
       this.#problems.error(range, 'unclosed-block', `'${opening}' has no '${CLOSING[opening]}'`);
       this.#recording = undefined;
     }
-    this.#conditionals.closeTo(frame.conditionals);
+    this.#conditionals.leave(frame.outer);
+  }
+
+  /** Leaves all texts but the file itself. */
+  #abandon(): void {
+    const [main, first] = this.#frames;
+    if (!first) return;
+    for (const { scanner } of this.#frames) scanner.at = scanner.end;
+    this.#frames.length = 1;
+    this.#conditionals.abandon(first.conditionals, main!.conditionals);
   }
 
   /** One line; false where it has to wait for the grammar. */
   #line(frame: Frame): boolean {
     const { scanner } = frame;
+    const { text } = scanner;
     const start = frame.next;
-    const newline = scanner.text.indexOf('\n', start);
+    const newline = text.indexOf('\n', start);
     scanner.at = start;
-    scanner.end = newline < 0 ? scanner.text.length : newline;
+    scanner.end = newline < 0 ? text.length : newline;
     frame.next = scanner.end + 1;
     scanner.skipSpaces();
-    if (this.#recording) this.#record(this.#recording, scanner, start);
-    else if (scanner.code === DOT && this.#control(frame)) return true;
-    else if (this.#conditionals.active) {
+    // Where a line goes on behind a macro, a separator begins no comment.
+    if (start > 0 && text.charCodeAt(start - 1) !== NEWLINE) while (scanner.takeSign(SEMICOLON));
+    if (this.#recording || !this.#conditionals.active) this.#passOver(frame, start);
+    else if (scanner.code !== DOT || !this.#control(frame)) {
       if (this.#host.hotLine(scanner)) return true;
       scanner.at = start;
-      if (takeLine(scanner, this.#statements)) {
-        // A declaration in braces takes more than a line.
-        frame.next = scanner.end + 1;
-        this.#flush();
-      } else {
+      if (!takeLine(scanner, this.#statements)) {
         this.#statements.length = 0;
         return this.#unusual(frame, start);
       }
+      // A declaration in braces takes more than a line.
+      frame.next = scanner.end + 1;
+      this.#flush(frame);
     }
     return true;
   }
 
-  #flush(): void {
+  /** A statement that is recorded, or does not count. */
+  #passOver(frame: Frame, start: number): void {
+    const { scanner } = frame;
+    // A comment.
+    if (scanner.code === SEMICOLON) return;
+    if (!this.#recording) {
+      if (scanner.code !== DOT || !this.#control(frame)) this.#cut(frame);
+      return;
+    }
+    this.#cut(frame);
+    this.#record(this.#recording, scanner, start);
+  }
+
+  /** Ends the line that is read where its first statement ends. */
+  #cut(frame: Frame): void {
+    const { scanner } = frame;
+    const stop = statementEnd(scanner.text, scanner.at, scanner.end);
+    if (stop >= scanner.end || scanner.codes[stop] !== SEMICOLON) return;
+    scanner.end = stop;
+    frame.next = stop + 1;
+  }
+
+  /** Hands on what was read, up to a directive of the reader's own, which is read anew. */
+  #flush(frame?: Frame): void {
     const statements = this.#statements;
-    for (let at = 0; at < statements.length; at++) this.#host.statement(statements[at]!);
+    for (let at = 0; at < statements.length; at++) {
+      const statement = statements[at]!;
+      if (frame && at > 0 && statement.kind === 'directive' && this.#isControl(statement.name)) {
+        frame.next = statement.start - frame.scanner.base;
+        break;
+      }
+      this.#host.statement(statement);
+    }
     statements.length = 0;
+  }
+
+  readonly #isControl = (name: string): boolean =>
+    CONDITIONALS.has(name) || Object.hasOwn(this.#controls, name);
+
+  #macro(word: string): Macro | undefined {
+    return this.#macros.get(word) ?? PRELUDE.get(word);
   }
 
   /** A line that is not plain: a macro's use, or something for the grammar. */
@@ -160,11 +215,17 @@ export class TextReader {
     scanner.skipSpaces();
     while (takeLabel(scanner, this.#statements));
     const word = scanner.text.slice(scanner.at, scanner.wordEnd());
-    const macro = this.#macros.get(word) ?? PRELUDE.get(word);
+    const macro = this.#macro(word);
     if (macro) {
       this.#flush();
+      this.#cut(frame);
       this.#expand(macro, scanner);
       return true;
+    }
+    const later = laterStatement(scanner, (name) => this.#macro(name) !== undefined || this.#isControl(name));
+    if (later !== undefined) {
+      this.#statements.length = 0;
+      return this.#part(frame, start, later);
     }
     if (hasMnemonic(scanner)) return this.#mnemonics(frame, start);
     this.#statements.length = 0;
@@ -177,6 +238,20 @@ export class TextReader {
     const { statements, poisoned } = this.grammar(this.#problems, line, scanner.base + start);
     for (const statement of statements) this.#host.statement(statement);
     for (const name of poisoned) this.#host.poison(name);
+    return true;
+  }
+
+  /** What stands on a line before a macro or a condition. */
+  #part(frame: Frame, start: number, end: number): boolean {
+    const { scanner } = frame;
+    scanner.at = start;
+    scanner.end = end - 1;
+    frame.next = end;
+    if (!takeLine(scanner, this.#statements)) {
+      this.#statements.length = 0;
+      return this.#unusual(frame, start);
+    }
+    this.#flush(frame);
     return true;
   }
 
@@ -205,13 +280,15 @@ export class TextReader {
     const { at, base } = scanner;
     const end = scanner.wordEnd();
     const name = scanner.text.slice(at, end);
+    const isCondition = CONDITIONALS.has(name);
+    if (!isCondition && !(this.#conditionals.active && Object.hasOwn(this.#controls, name))) return false;
+    this.#cut(frame);
     const range = { start: base + at, end: base + end };
     scanner.at = end;
     scanner.skipSpaces();
-    if (this.#conditionals.directive(name, range, scanner)) return true;
-    const handler = this.#conditionals.active ? this.#controls[name] : undefined;
-    if (handler) handler(frame, range);
-    return handler !== undefined;
+    if (isCondition) this.#conditionals.directive(name, range, scanner);
+    else this.#controls[name]!(frame, range);
+    return true;
   }
 
   readonly #controls: Readonly<Record<string, (frame: Frame, range: Range) => void>> = {
@@ -232,16 +309,27 @@ export class TextReader {
     this.#recording = { frame, opening, range, from: frame.next, nested: 0, finish };
   }
 
-  /** A line between `.macro` and `.endm`: kept as it is. */
-  #record(recording: Recording, scanner: Scanner, lineStart: number): void {
-    const step =
-      scanner.code === DOT ? RECORDING_WORDS[scanner.text.slice(scanner.at, scanner.wordEnd())] : undefined;
+  /** A statement between `.macro` and `.endm`: kept as it is. */
+  #record(recording: Recording, scanner: Scanner, start: number): void {
+    const end = scanner.wordEnd();
+    const word = scanner.code === DOT ? scanner.text.slice(scanner.at, end) : '';
+    const steps = NESTING[recording.opening];
+    const step = Object.hasOwn(steps, word) ? steps[word] : undefined;
     if (step === 1) recording.nested++;
     else if (step === -1 && recording.nested > 0) recording.nested--;
     else if (step === -1) {
       this.#recording = undefined;
-      recording.finish(scanner.text.slice(recording.from, lineStart));
+      recording.finish(scanner.text.slice(recording.from, start));
+      scanner.at = end;
+      scanner.skipSpaces();
+      this.#nothingMore(word, scanner);
     }
+  }
+
+  #nothingMore(name: string, scanner: Scanner): void {
+    if (scanner.atEnd) return;
+    const at = { start: scanner.place, end: scanner.base + scanner.end };
+    this.#problems.error(at, 'argument', `'${name}' ends its line`);
   }
 
   #beginMacro(frame: Frame, range: Range): void {
@@ -259,13 +347,21 @@ export class TextReader {
   }
 
   #beginRepetition(frame: Frame, range: Range): void {
-    const expr = takeExpression(frame.scanner);
-    if (!expr) this.#problems.error(range, 'argument', "'.rept' needs a number of repetitions");
+    const { scanner } = frame;
+    const start = scanner.place;
+    const expr = scanner.atEnd ? undefined : readExpression(scanner, this.#problems);
+    if (!expr && start === scanner.place && scanner.atEnd)
+      this.#problems.error(range, 'argument', "'.rept' needs a number of repetitions");
+    if (expr) this.#nothingMore('.rept', scanner);
     const count = expr && this.#host.number(expr, 'the number of repetitions');
+    if (expr && count !== undefined && count < 0n)
+      this.#problems.error(expr, 'out-of-range', `lines cannot be repeated ${count} times`);
     this.#begin(frame, range, '.rept', (body) => {
       if (count === undefined || count <= 0n) return;
-      if (this.#room(range, count, body.length))
-        this.#expandText(body.repeat(Number(count)), { kind: 'macro', name: '.rept', at: range });
+      // A last line without a line break is none that the next could begin behind.
+      const lines = body.endsWith('\n') || count === 1n ? body : `${body}\n`;
+      if (this.#room(range, count, lines.length))
+        this.#expandText(lines.repeat(Number(count)), { kind: 'macro', name: '.rept', at: range });
     });
   }
 
@@ -281,7 +377,7 @@ export class TextReader {
       );
       return;
     }
-    const source = this.#host.include(name, frame.source);
+    const source = this.#host.include(name, this.#problems.sources.fileAt(range.start));
     if (!source) this.#problems.error(at, 'no-such-file', `there is no file '${name}' to include`);
     else if (this.#room(at, 1n, source.text.length))
       this.#push(this.#problems.sources.add(source, { kind: 'include', name, at }));
@@ -291,9 +387,9 @@ export class TextReader {
     const { at, base } = scanner;
     const end = scanner.wordEnd();
     const range = { start: base + at, end: base + end };
-    const text = scanner.text.slice(end, scanner.end);
-    const args = parseArguments(text, base + end);
-    const body = expandMacro(macro, { ...args, start: range.start }, this.#expansions, this.#problems);
+    const stop = commentStart(scanner.text, end, scanner.end);
+    const args = parseArguments(scanner.text.slice(end, stop), base + end);
+    const body = expandMacro(macro, { ...args, start: range.start }, this.#uses++, this.#problems);
     if (body !== undefined && this.#room(range, 1n, body.length))
       this.#expandText(body, { kind: 'macro', name: macro.name, at: { start: range.start, end: args.end } });
   }
@@ -306,16 +402,18 @@ export class TextReader {
   /** Whether that much more may be read. */
   #room(range: Range, count: bigint, length: number): boolean {
     this.#expansions++;
-    const { size } = this.#problems.sources;
+    const generated = this.#problems.sources.size - this.#problems.source.text.length;
     const refuse = (message: string): false => {
       this.#problems.error(range, 'nested-too-deep', message);
+      // What goes on like this would only be refused again.
+      this.#abandon();
       return false;
     };
     if (this.#frames.length >= MAX_DEPTH)
       return refuse(`macros and included files can be nested ${MAX_DEPTH} deep, not deeper`);
     if (
       this.#expansions > MAX_EXPANSIONS ||
-      BigInt(size) + count * BigInt(length + 1) > BigInt(MAX_TOTAL_LENGTH)
+      BigInt(generated) + count * BigInt(length + 1) > BigInt(MAX_TOTAL_LENGTH)
     )
       return refuse('what the macros of this file become is too long');
     return true;

@@ -2,7 +2,7 @@ import type { Diagnostic, SourceText } from '../../util/diagnostic.ts';
 import type { Statement } from './ast.ts';
 import { withoutBlockComments } from './comments.ts';
 import { isMnemonic } from './mnemonic.ts';
-import { hasMnemonic, readMnemonicLine } from './mnemonic-line.ts';
+import { hasMnemonic, laterStatement, readMnemonicLine } from './mnemonic-line.ts';
 import { takeLabel, takeLine } from './plain.ts';
 import { PRELUDE } from './prelude.ts';
 import { Problems } from './problems.ts';
@@ -28,6 +28,7 @@ export interface SourceLine {
 
 /** Nothing else is known before the text is assembled: their lines, and what they may become, stay as they are. */
 const CONTROL = /^[ \t]*\.(?:macro|rept|endm|endmacro|endr|if\w*|else\w*|endif|include)\b/;
+const isControl = (word: string): boolean => CONTROL.test(word);
 const OPENS = /^[ \t]*\.(?:macro|rept)\b/;
 const CLOSES = /^[ \t]*\.(?:endm|endmacro|endr)\b/;
 const DEFINES = /^[ \t]*\.macro[ \t]+([\w.$]+)/gm;
@@ -79,6 +80,7 @@ export class SourceLines implements Iterable<SourceLine> {
 
   #statements(scanner: Scanner, start: number): SourceLine['statements'] {
     const line = scanner.text.slice(start, scanner.end);
+    if (this.#depth === 0 && !CONTROL.test(line) && laterStatement(scanner, isControl)) return undefined;
     const inside = this.#depth > 0;
     if (OPENS.test(line)) this.#depth++;
     else if (CLOSES.test(line)) this.#depth = Math.max(0, this.#depth - 1);
@@ -97,7 +99,7 @@ export class SourceLines implements Iterable<SourceLine> {
     const labels: Statement[] = [];
     while (takeLabel(scanner, labels));
     const word = scanner.text.slice(scanner.at, scanner.wordEnd());
-    if (this.#macros.has(word)) return undefined;
+    if (this.#macros.has(word) || laterStatement(scanner, (name) => this.#macros.has(name))) return undefined;
     const own = new Problems(this.#source);
     const read = hasMnemonic(scanner)
       ? readMnemonicLine(scanner, own, (problems, text, base) => this.#grammar(problems, text, base))

@@ -62,6 +62,13 @@ export class Sources {
     return buffers[low]!;
   }
 
+  /** The file that an offset lies in, or whose macro brought it. */
+  fileAt(offset: number): SourceText {
+    let buffer = this.bufferAt(offset);
+    while (buffer.origin?.kind === 'macro') buffer = this.bufferAt(buffer.origin.at.start);
+    return buffer.source;
+  }
+
   textOf({ start, end }: Range): string {
     const { source, base } = this.bufferAt(start);
     return source.text.slice(start - base, end - base);

@@ -1,6 +1,7 @@
 import { assembleLazily } from '../../asm/assemble/assemble-lazily.ts';
-import type { DumpKind } from '../../asm/index.ts';
+import type { CpuVersion } from '../../asm/assemble/assembler.ts';
 import { rawCode } from '../../asm/print/raw-code.ts';
+import type { DumpKind } from '../../asm/syntax/dump-kind.ts';
 import { writeElf } from '../../elf/write.ts';
 import type { RelocatableObject } from '../../object/relocatable.ts';
 import type { Endian } from '../../util/bytes.ts';
@@ -8,6 +9,7 @@ import { diagnosticToJson } from '../../util/diagnostic.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import { renderDiagnostics } from '../../util/render.ts';
 import { ExitCode } from '../exit.ts';
+import { notingIncludes } from '../include.ts';
 import { type CommonOptions, paint, printJson, readInput, tell, writeOutput } from '../io.ts';
 
 export interface AsmOptions extends CommonOptions {
@@ -17,31 +19,56 @@ export interface AsmOptions extends CommonOptions {
   readonly from?: DumpKind;
   /** `SLOT=NAME` */
   readonly map?: readonly string[];
+  readonly mcpu?: CpuVersion;
+  readonly format?: 'text' | 'json';
+  /** Assemble again whenever the file or what it includes changes. */
+  readonly watch?: boolean;
 }
 
 /** `tsbpf asm`: text to object or bare instructions; all errors of the file in one run. */
-export async function asm(file: string, options: AsmOptions): Promise<ExitCode> {
+export async function asm(file: string, given: AsmOptions): Promise<ExitCode> {
+  const options = { ...given, json: given.json ?? given.format === 'json' };
+  if (!options.watch) return once(file, options, new Set());
+  if (file === '-')
+    throw new TsbpfError('WATCH_STDIN', 'stdin cannot be watched for changes', { hint: 'name a file' });
+  const { runOnChange } = await import('../watch.ts');
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  let code: ExitCode = ExitCode.ok;
+  await runOnChange(async () => {
+    const files = new Set([file]);
+    code = await once(file, options, files);
+    if (!options.json) tell(code === ExitCode.ok ? `${file}: assembled` : `${file}: not assembled`);
+    return files;
+  }, stop.signal);
+  return code;
+}
+
+/** @param files takes the names of the files that the text includes */
+async function once(file: string, options: AsmOptions, files: Set<string>): Promise<ExitCode> {
   const text = new TextDecoder().decode(readInput(file));
   const { object, diagnostics } = await assembleLazily(
     { name: file === '-' ? '<stdin>' : file, text },
     {
       endian: options.endian,
+      include: notingIncludes(files),
+      ...(options.mcpu && { cpu: options.mcpu }),
       ...(options.from && { from: options.from }),
       ...(options.map && { maps: mapsOf(options.map) }),
     },
   );
-  if (diagnostics.length > 0) tell(renderDiagnostics(diagnostics, paint));
   const output = options.output ?? defaultOutput(file, options.raw !== undefined);
   const bytes = object && outputBytes(object, options.raw);
   if (bytes) writeOutput(output, bytes);
-  // With the object on stdout there is no room for a document.
-  if (options.json && output !== '-') {
-    printJson({
+  if (options.json) {
+    const document = {
       ok: bytes !== undefined,
       ...(bytes && { output, size: bytes.length }),
       diagnostics: diagnostics.map(diagnosticToJson),
-    });
-  }
+    };
+    // With the object on stdout there is no room for a document.
+    if (output !== '-') printJson(document, options.watch ? 'line' : 'pretty');
+  } else if (diagnostics.length > 0) tell(renderDiagnostics(diagnostics, paint));
   return bytes ? ExitCode.ok : ExitCode.rejected;
 }
 
