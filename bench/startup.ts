@@ -1,11 +1,26 @@
 // How long the command takes beside an empty Node: `--version`, and the assembly of a short file
-// beside LLVM's assembler.
+// (`bench asm` has LLVM's assembler beside it).
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isInstalled, printTimings, timeProcesses } from './process.ts';
+import { type Command, printTimings, timeProcesses } from './process.ts';
 
 const CLI = join('dist', 'cli.cjs');
+
+/** The language with all that it has: its types, debug information and warnings are loaded. */
+function ownProgram(lines: number): string {
+  return [
+    '.license "GPL"',
+    '.struct event { u32 pid; char comm[16]; }',
+    '.map seen, hash, key=u32, value=struct event, entries=16',
+    '.program prog, "xdp"',
+    'r2 = ctx.data',
+    ...Array.from({ length: lines - 7 }, (_, at) => `r${2 + (at % 4)} = sizeof(event) + ${at}`),
+    'r0 = XDP_PASS',
+    'exit',
+    '',
+  ].join('\n');
+}
 
 /** Plain LLVM syntax, so that both assemblers take it. */
 function program(lines: number): string {
@@ -26,11 +41,13 @@ export function benchStartup(): void {
   try {
     const empty = join(dir, 'empty.js');
     const source = join(dir, 'prog.s');
-    const unusual = join(dir, 'unusual.s');
+    const own = join(dir, 'own.s');
+    const wrong = join(dir, 'wrong.s');
     writeFileSync(empty, '');
-    writeFileSync(source, program(50));
-    // One line that is not plain, and the grammar is loaded and built.
-    writeFileSync(unusual, program(49).replace('exit\n', 'r2 = load_acquire((u64 *)(r10 - 8))\nexit\n'));
+    writeFileSync(source, program(100));
+    writeFileSync(own, ownProgram(100));
+    // A mistake, and the grammar is loaded and built to tell what is wrong.
+    writeFileSync(wrong, program(99).replace('exit\n', 'r0 +\nexit\n'));
     const node = { name: 'node, empty file', argv: [process.execPath, empty] as const };
     const version = timeProcesses([
       node,
@@ -39,39 +56,21 @@ export function benchStartup(): void {
     printTimings('Start', version, [
       `tsbpf --version takes ${(version[1]!.medianMs / version[0]!.medianMs).toFixed(2)} times an empty node (limit 1.5)`,
     ]);
-    const peers = isInstalled('llvm-mc-19')
-      ? [
-          {
-            name: 'llvm-mc-19',
-            argv: [
-              'llvm-mc-19',
-              '-triple',
-              'bpfel',
-              '-mcpu=v4',
-              '-filetype=obj',
-              source,
-              '-o',
-              join(dir, 'peer.o'),
-            ] as const,
-          },
-        ]
-      : [];
-    const asm = timeProcesses([
+    const asm = (name: string, file: string, status = 0): Command => ({
+      name,
+      argv: [process.execPath, CLI, 'asm', file, '-o', join(dir, 'ours.o')],
+      status,
+    });
+    const short = timeProcesses([
       node,
-      {
-        name: 'tsbpf asm, 50 lines',
-        argv: [process.execPath, CLI, 'asm', source, '-o', join(dir, 'ours.o')],
-      },
-      {
-        name: 'tsbpf asm, one line unusual',
-        argv: [process.execPath, CLI, 'asm', unusual, '-o', join(dir, 'ours.o')],
-      },
-      ...peers,
+      asm('tsbpf asm, LLVM syntax', source),
+      asm('tsbpf asm, the whole language', own),
+      asm('tsbpf asm, with a mistake', wrong, 1),
     ]);
-    printTimings('Assembling 50 lines, whole process', asm, [
-      `tsbpf asm takes ${(asm[1]!.medianMs - asm[0]!.medianMs).toFixed(1)} ms over an empty node (limit 60)`,
-      `with the grammar ${(asm[2]!.medianMs - asm[0]!.medianMs).toFixed(1)} ms over an empty node`,
-      ...(peers.length === 0 ? ['llvm-mc-19 is not installed'] : []),
+    const over = (index: number): string => `${(short[index]!.medianMs - short[0]!.medianMs).toFixed(1)} ms`;
+    printTimings('Assembling 100 lines, whole process', short, [
+      `over an empty node: LLVM syntax ${over(1)} (limit 30), the whole language ${over(2)} (limit 60)`,
+      `with a mistake, for which the grammar is loaded, ${over(3)}`,
     ]);
   } finally {
     rmSync(dir, { recursive: true, force: true });

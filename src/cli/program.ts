@@ -35,6 +35,7 @@ export async function main(args: readonly string[], version: string): Promise<Ex
   addObjectCommands(program, run);
   addKernelCommands(program, run);
   addXdpCommands(program, run);
+  addMachineCommands(program, run);
   addDocCommand(program, run);
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -276,6 +277,31 @@ function addXdpCommands(program: Command, run: Run): void {
     .addOption(modeOption())
     .addOption(jsonOption())
     .action(run(async () => (await import('./commands/on-kernel.ts')).xdp.detach));
+}
+
+function addMachineCommands(program: Command, run: Run): void {
+  program
+    .command('features')
+    .summary('show what this kernel can do')
+    .description(
+      'Asks the kernel what it has, and answers yes, no, or not told with the reason. WORD is a kind (program, map, helper, isa, attach, link, kfunc, btf, command, kernel, option) or one name (map/arena, helper/xdp/bpf_redirect); the exit code then tells. Without one it shows all but helpers and kfuncs.',
+    )
+    .usage('[options] [word...]')
+    .argument('[words...]')
+    .option('--from <file>', 'answers that --json printed on another machine, in place of this kernel')
+    .addOption(jsonOption())
+    .action(run(async () => (await import('./commands/on-kernel.ts')).features));
+  program
+    .command('doctor')
+    .summary('show what will not work here, why, and what mends it')
+    .description(
+      'Looks at the machine and the process, and prints what is not as it should be. Exits with 1 where something is broken and can be mended, with 3 where nothing can be loaded.',
+    )
+    .option('--all', 'what is in order, too')
+    .option('--fix', 'mount bpffs and tracefs first, where they are not')
+    .option('--stale', 'show attachments and pins that outlived their process')
+    .addOption(jsonOption())
+    .action(run(async () => (await import('./commands/on-kernel.ts')).doctor));
 }
 
 function addDocCommand(program: Command, run: Run): void {

@@ -35,12 +35,13 @@ export async function asm(file: string, given: AsmOptions): Promise<ExitCode> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   let code: ExitCode = ExitCode.ok;
-  await runOnChange(async () => {
+  const assembleOnce = async (): Promise<ReadonlySet<string>> => {
     const files = new Set([file]);
     code = await once(file, options, files);
     if (!options.json) tell(code === ExitCode.ok ? `${file}: assembled` : `${file}: not assembled`);
     return files;
-  }, stop.signal);
+  };
+  await runOnChange(file, assembleOnce, stop.signal);
   return code;
 }
 
