@@ -26,3 +26,22 @@ export const HelperFlag = {
   RB_NO_WAKEUP: 1,
   RB_FORCE_WAKEUP: 2,
 } as const;
+
+/** What other programs than those of XDP and tc return, by the names of `linux/bpf.h`, `linux/if_link.h` and `linux/netfilter.h`. */
+export const ReturnValue = {
+  TCX_NEXT: -1,
+  TCX_PASS: 0,
+  TCX_DROP: 2,
+  TCX_REDIRECT: 7,
+  NETKIT_NEXT: -1,
+  NETKIT_PASS: 0,
+  NETKIT_DROP: 2,
+  NETKIT_REDIRECT: 7,
+  BPF_OK: 0,
+  BPF_DROP: 2,
+  BPF_REDIRECT: 7,
+  BPF_LWT_REROUTE: 128,
+  BPF_FLOW_DISSECTOR_CONTINUE: 129,
+  NF_DROP: 0,
+  NF_ACCEPT: 1,
+} as const;

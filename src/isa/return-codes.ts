@@ -1,7 +1,7 @@
 // What a program's return value means to the kernel: names from `linux/bpf.h` and `linux/pkt_cls.h`, ranges as the
 // verifier of Linux 6.18 enforces them, meanings in our words.
 import { AttachType, ProgType, SkAction, XdpAction } from './kernel-tables.generated.ts';
-import { TcAction } from './named-constants.ts';
+import { ReturnValue, TcAction } from './named-constants.ts';
 
 /** One return value. */
 export interface ReturnCode {
@@ -64,27 +64,39 @@ const TC_CODES: readonly ReturnCode[] = [
 
 /** TCX takes the same numbers under names of its own (`enum tcx_action_base`). */
 const TCX_CODES: readonly ReturnCode[] = [
-  code('TCX_NEXT', -1, 'go on with the next program, and behind the last one with what comes after tcx'),
-  code('TCX_PASS', 0, 'let the packet pass and end here'),
-  code('TCX_DROP', 2, 'drop the packet'),
-  code('TCX_REDIRECT', 7, 'send the packet where bpf_redirect said'),
+  code(
+    'TCX_NEXT',
+    ReturnValue.TCX_NEXT,
+    'go on with the next program, and behind the last one with what comes after tcx',
+  ),
+  code('TCX_PASS', ReturnValue.TCX_PASS, 'let the packet pass and end here'),
+  code('TCX_DROP', ReturnValue.TCX_DROP, 'drop the packet'),
+  code('TCX_REDIRECT', ReturnValue.TCX_REDIRECT, 'send the packet where bpf_redirect said'),
 ];
 
 const NETKIT_CODES: readonly ReturnCode[] = [
-  code('NETKIT_NEXT', -1, 'go on with the next program; behind the last one as NETKIT_PASS'),
-  code('NETKIT_PASS', 0, 'hand the packet to the peer device'),
-  code('NETKIT_DROP', 2, 'drop the packet'),
-  code('NETKIT_REDIRECT', 7, 'send the packet where bpf_redirect said'),
+  code(
+    'NETKIT_NEXT',
+    ReturnValue.NETKIT_NEXT,
+    'go on with the next program; behind the last one as NETKIT_PASS',
+  ),
+  code('NETKIT_PASS', ReturnValue.NETKIT_PASS, 'hand the packet to the peer device'),
+  code('NETKIT_DROP', ReturnValue.NETKIT_DROP, 'drop the packet'),
+  code('NETKIT_REDIRECT', ReturnValue.NETKIT_REDIRECT, 'send the packet where bpf_redirect said'),
 ];
 
 const LWT_CODES: readonly ReturnCode[] = [
-  code('BPF_OK', 0, 'go on with the packet'),
-  code('BPF_DROP', 2, 'drop the packet'),
+  code('BPF_OK', ReturnValue.BPF_OK, 'go on with the packet'),
+  code('BPF_DROP', ReturnValue.BPF_DROP, 'drop the packet'),
 ];
-const LWT_REDIRECT: ReturnCode = code('BPF_REDIRECT', 7, 'send the packet where bpf_redirect said');
+const LWT_REDIRECT: ReturnCode = code(
+  'BPF_REDIRECT',
+  ReturnValue.BPF_REDIRECT,
+  'send the packet where bpf_redirect said',
+);
 const LWT_REROUTE: ReturnCode = code(
   'BPF_LWT_REROUTE',
-  128,
+  ReturnValue.BPF_LWT_REROUTE,
   'the packet has new headers: look up its route again',
 );
 
@@ -135,19 +147,29 @@ const NETWORK: readonly ReturnCodes[] = [
   entry(T.LWT_OUT, { codes: LWT_CODES, otherwise: 'dropped' }),
   entry(T.LWT_XMIT, { codes: [...LWT_CODES, LWT_REDIRECT, LWT_REROUTE], otherwise: 'dropped' }),
   entry(T.LWT_SEG6LOCAL, {
-    codes: [...LWT_CODES, code('BPF_REDIRECT', 7, 'go where bpf_lwt_seg6_action said')],
+    codes: [
+      ...LWT_CODES,
+      code('BPF_REDIRECT', ReturnValue.BPF_REDIRECT, 'go where bpf_lwt_seg6_action said'),
+    ],
     otherwise: 'dropped',
   }),
   entry(T.FLOW_DISSECTOR, {
     codes: [
-      code('BPF_OK', 0, 'the keys are filled in'),
-      code('BPF_DROP', 2, 'the packet cannot be dissected'),
-      code('BPF_FLOW_DISSECTOR_CONTINUE', 129, 'leave it to the dissector of the kernel'),
+      code('BPF_OK', ReturnValue.BPF_OK, 'the keys are filled in'),
+      code('BPF_DROP', ReturnValue.BPF_DROP, 'the packet cannot be dissected'),
+      code(
+        'BPF_FLOW_DISSECTOR_CONTINUE',
+        ReturnValue.BPF_FLOW_DISSECTOR_CONTINUE,
+        'leave it to the dissector of the kernel',
+      ),
     ],
     otherwise: 'as BPF_DROP',
   }),
   entry(T.NETFILTER, {
-    codes: [code('NF_DROP', 0, 'drop the packet'), code('NF_ACCEPT', 1, 'let the packet go on')],
+    codes: [
+      code('NF_DROP', ReturnValue.NF_DROP, 'drop the packet'),
+      code('NF_ACCEPT', ReturnValue.NF_ACCEPT, 'let the packet go on'),
+    ],
     range: [0, 1],
   }),
 ];

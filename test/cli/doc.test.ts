@@ -191,7 +191,7 @@ describe('tsbpf doc', () => {
       returned by xdp  hand the frame to the network stack
       "
     `);
-    expect(await shown('TCX_DROP')).toContain('the assembler does not know the name');
+    expect(await shown('TCX_DROP')).toContain('drop the packet');
     expect(await shown('BPF_F_NO_PREALLOC')).toContain('BPF_F_NO_PREALLOC = 1 (0x1)');
   });
 

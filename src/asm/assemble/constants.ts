@@ -8,7 +8,7 @@ import {
   UpdateFlag,
   XdpAction,
 } from '../../isa/kernel-tables.generated.ts';
-import { HelperFlag, TcAction } from '../../isa/named-constants.ts';
+import { HelperFlag, ReturnValue, TcAction } from '../../isa/named-constants.ts';
 
 function* prefixed(prefix: string, table: Readonly<Record<string, number>>): Generator<[string, bigint]> {
   for (const [name, value] of Object.entries(table)) yield [prefix + name, BigInt(value)];
@@ -26,6 +26,7 @@ export function namedConstants(): ReadonlyMap<string, bigint> {
     ...prefixed('XDP_', XdpAction),
     ...prefixed('SK_', SkAction),
     ...prefixed('TC_ACT_', TcAction),
+    ...prefixed('', ReturnValue),
     ...prefixed('BPF_', UpdateFlag),
     ...prefixed('BPF_F_', MapFlag),
     ...prefixed('BPF_', HelperFlag),

@@ -7,23 +7,6 @@ import { maps } from './maps.ts';
 import { facts, type Page, type Shelf } from './page.ts';
 import { programs } from './programs.ts';
 
-interface Constant {
-  readonly name: string;
-  readonly value: bigint;
-  /** False where only a program's author uses the name, not the assembler. */
-  readonly isKnown: boolean;
-}
-
-/** What the assembler knows by name, and the names of return values. */
-function all(): Map<string, Constant> {
-  const out = new Map<string, Constant>();
-  for (const [name, value] of namedConstants()) out.set(name, { name, value, isKnown: true });
-  for (const { codes } of RETURN_CODES)
-    for (const { name, value } of codes)
-      if (name !== undefined && !out.has(name)) out.set(name, { name, value: BigInt(value), isKnown: false });
-  return out;
-}
-
 /** Constants that stand for something with a page of its own. */
 function pagesBehind(name: string): readonly Page[] {
   if (name.startsWith('BPF_FUNC_')) return helpers.find(name.slice('BPF_FUNC_'.length));
@@ -31,7 +14,7 @@ function pagesBehind(name: string): readonly Page[] {
   return name.startsWith('BPF_PROG_TYPE_') ? programs.find(name) : [];
 }
 
-function page({ name, value, isKnown }: Constant): Page {
+function page(name: string, value: bigint): Page {
   const returns = RETURN_CODES.flatMap(({ progType, codes }) =>
     codes
       .filter((code) => code.name === name)
@@ -45,10 +28,7 @@ function page({ name, value, isKnown }: Constant): Page {
     summary: meanings[0]?.[1] ?? hex,
     blocks: [
       { kind: 'code', language: 'c', text: `${name} = ${hex}` },
-      facts(...meanings.map(([type, meaning]): [string, string] => [`returned by ${type}`, meaning]), [
-        'in the language',
-        isKnown ? undefined : 'the assembler does not know the name; write the number',
-      ]),
+      facts(...meanings.map(([type, meaning]): [string, string] => [`returned by ${type}`, meaning])),
     ],
     data: { value: Number(value), returnedBy: meanings.map(([type, meaning]) => ({ type, meaning })) },
   };
@@ -59,12 +39,12 @@ export const constants: Shelf = {
   title: 'Constants',
   file: undefined,
   introduction: 'Numbers of the kernel that have a name.',
-  list: () => [...all().values()].map(({ name, value }) => ({ name, summary: String(value) })),
+  list: () => [...namedConstants()].map(([name, value]) => ({ name, summary: String(value) })),
   find: (name) => {
     const behind = pagesBehind(name);
     if (behind.length > 0) return behind;
-    const constant = all().get(name);
-    return constant ? [page(constant)] : [];
+    const value = namedConstants().get(name);
+    return value === undefined ? [] : [page(name, value)];
   },
-  spellings: () => all().keys(),
+  spellings: () => namedConstants().keys(),
 };
