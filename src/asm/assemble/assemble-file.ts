@@ -68,7 +68,7 @@ export class Assembly {
       unknownDirective,
     });
     this.#assembler = assembler;
-    const hot = options.everyLineAsStatement ? undefined : new HotLines(assembler);
+    const hot = options.everyLineAsStatement ? undefined : new HotLines(assembler.code);
     this.#reader = new TextReader(this.#problems, {
       hotLine: (scanner: Scanner): boolean => hot?.write(scanner) ?? false,
       statement: (statement: Statement): void => assembler.statement(statement),

@@ -1,19 +1,15 @@
-import { findInsn } from '../../isa/insn-table.ts';
 import type { Endian } from '../../util/bytes.ts';
 import type { DebugTables } from '../dwarf/debug-tables.ts';
 import type { Argument, Expr, InsnStatement, Range, Statement } from '../syntax/ast.ts';
 import { rowOf } from '../syntax/insn-forms.ts';
-import { isPlainName } from '../syntax/plain-expression.ts';
-import { takeInsn } from '../syntax/plain-insn.ts';
 import type { Problems } from '../syntax/problems.ts';
-import { Scanner } from '../syntax/scanner.ts';
+import { CodeWriter } from './code-writer.ts';
 import { namedConstants } from './constants.ts';
 import { DebugInfo } from './debug-info.ts';
-import { putInsn, putOffset, writeAtOnce } from './direct.ts';
 import { Evaluator } from './evaluate.ts';
 import { Language } from './language.ts';
 import type { MapDeclaration } from './map-declaration.ts';
-import { defaultKind, SectionBuilder, type SectionKind } from './section-builder.ts';
+import { defaultKind, MAX_SECTION_SIZE, SectionBuilder, type SectionKind } from './section-builder.ts';
 import { type AsmSymbol, type Location, newSymbol, SymbolTable } from './symbols.ts';
 import { constantsSection } from './variables.ts';
 
@@ -21,17 +17,7 @@ import { constantsSection } from './variables.ts';
 export type DirectiveStatement = Extract<Statement, { kind: 'directive' }>;
 export type DirectiveHandler = (assembler: Assembler, line: DirectiveStatement) => void;
 
-/**
- * Sections hold their bytes in memory, and one short line can ask for any number of zeros; BPF's
- * largest map of a data section is far below (Linux limits array maps to 2 GiB and programs to
- * 8 MB).
- */
-const MAX_SECTION_SIZE = 64 * 1024 * 1024;
-
 const SLOT = 8;
-const LDDW = findInsn('lddw')!.opcode;
-const MIN_S16 = -0x8000;
-const MAX_S16 = 0x7fff;
 
 /** A version of the instruction set as compilers know it (`-mcpu`); the last of them reaches Linux 6.6. */
 export type CpuVersion = 'v1' | 'v2' | 'v3' | 'v4';
@@ -55,6 +41,7 @@ export class Assembler {
   readonly evaluator: Evaluator;
   readonly language: Language;
   readonly debug: DebugInfo;
+  readonly code: CodeWriter;
   readonly sections: SectionBuilder[] = [];
   readonly #sectionsByName: Map<string, SectionBuilder> = new Map();
   readonly maps: MapDeclaration[] = [];
@@ -64,7 +51,7 @@ export class Assembler {
   current: SectionBuilder;
   previous: SectionBuilder;
   /** The function that `.program` or `.function` opened; its size is known where it ends. */
-  open: { readonly symbol: AsmSymbol; readonly section: SectionBuilder } | undefined;
+  open: { readonly symbol: AsmSymbol; readonly section: SectionBuilder; broken?: boolean } | undefined;
   /** Source file names, for FILE symbols. */
   readonly files: string[] = [];
   /** True for text that a compiler printed. */
@@ -76,13 +63,12 @@ export class Assembler {
   /** Made by the first directive for debuggers. */
   debugTables: DebugTables | undefined;
   readonly #poisoned: Set<string> = new Set();
-  readonly #little: boolean;
   readonly #texts: Map<string, AsmSymbol> = new Map();
 
   constructor(problems: Problems, options: AssemblerOptions) {
     this.problems = problems;
     this.options = options;
-    this.#little = options.endian === 'little';
+    this.code = new CodeWriter(this);
     this.language = new Language(problems, this, options.endian);
     this.evaluator = new Evaluator(this.symbols, problems, {
       poisoned: this.#poisoned,
@@ -120,6 +106,8 @@ export class Assembler {
       const load = this.#contextLoad(insn);
       if (load !== insn) {
         if (load) this.instruction(load);
+        // Its place is kept, for what stands behind it.
+        else if (this.hasRoom(insn, SLOT)) current.reserve(SLOT);
         return;
       }
     }
@@ -131,60 +119,7 @@ export class Assembler {
       );
       return;
     }
-    if (!this.hasRoom(insn, 8 * insn.def.slots)) return;
-    current.hasCode = true;
-    if (current.size % 8 !== 0) current.misaligned ??= insn;
-    const offset = current.reserve(8 * insn.def.slots);
-    current.place(offset, insn.start);
-    if (!writeAtOnce(this, current, offset, insn)) this.#later(current, offset, insn);
-  }
-
-  /** An instruction whose fields are numbers already: see `HotLines`. */
-  write(opcode: number, dst: number, src: number, off: number, imm: number, place: number): boolean {
-    const { current } = this;
-    if (!current.stored || current.size % SLOT !== 0 || current.size >= MAX_SECTION_SIZE) return false;
-    current.hasCode = true;
-    const offset = current.reserve(SLOT);
-    current.place(offset, place);
-    putInsn(current.buffer, offset, this.#little, opcode, dst, src, off, imm);
-    return true;
-  }
-
-  writeLabel(label: string, place: number): boolean {
-    this.defineLabel(label, { start: place, end: place + label.length });
-    return true;
-  }
-
-  /** An `lddw` of a number that a double holds. */
-  writeWide(dst: number, value: number, place: number): boolean {
-    const high = Math.floor(value / 2 ** 32);
-    if (!this.write(LDDW, dst, 0, 0, value - high * 2 ** 32, place)) return false;
-    // Its second slot has nothing but the upper half.
-    const { current } = this;
-    const offset = current.reserve(SLOT);
-    putInsn(current.buffer, offset, this.#little, 0, 0, 0, 0, high);
-    return true;
-  }
-
-  /** As {@link write}, for a jump to a label of this section, which may still come. */
-  writeJump(opcode: number, dst: number, src: number, imm: number, label: string, place: number): boolean {
-    const known = this.symbols.find(label);
-    // A word that means something else is for the grammar.
-    if (!known?.defined && !isPlainName(label)) return false;
-    const symbol = known ?? this.symbols.mention(label);
-    const { current } = this;
-    let distance = 0;
-    if (symbol.defined) {
-      if (symbol.section !== current) return false;
-      distance = (symbol.value - current.size) / SLOT - 1;
-      if (distance < MIN_S16 || !Number.isInteger(distance)) return false;
-    } else if (symbol.jumpsFrom !== undefined && symbol.jumpsFrom !== current) return false;
-    const offset = current.size;
-    if (!this.write(opcode, dst, src, distance, imm, place)) return false;
-    if (symbol.defined) return true;
-    symbol.jumpsFrom = current;
-    symbol.jumps.push(offset);
-    return true;
+    if (this.hasRoom(insn, SLOT * insn.def.slots)) this.code.take(insn);
   }
 
   /** `r2 = ctx.data` is a load from the context, which programs are given in r1. */
@@ -209,57 +144,10 @@ export class Assembler {
     return undefined;
   }
 
-  #mention(expr: Expr): void {
-    if (expr.kind === 'name') this.symbols.mention(expr.name);
-    else if (expr.kind === 'binary') {
-      this.#mention(expr.left);
-      this.#mention(expr.right);
-    }
-  }
-
-  /** Keeps an instruction until the name that it needs is known, at the latest to the second pass. */
-  #later(section: SectionBuilder, offset: number, insn: InsnStatement): void {
-    const { target } = insn;
-    const named = target ?? insn.imm;
-    // The symbol table has names in the order of their first use, as LLVM's.
-    if (named) this.#mention(named);
-    const label = target?.kind === 'name' && insn.def.kind !== 'call' ? target.name : undefined;
-    const symbol = label === undefined ? undefined : this.symbols.mention(label);
-    if (!symbol || symbol.defined) section.items.push({ kind: 'insn', offset, insn });
-    else if (symbol.waiting) symbol.waiting.push({ section, offset, insn });
-    else symbol.waiting = [{ section, offset, insn }];
-  }
-
-  /** Jumps to a name go where it turned out to be; what cannot be written now is for the second pass. */
-  #arrive(symbol: AsmSymbol): void {
-    const { waiting, jumps, jumpsFrom } = symbol;
-    for (let at = 0; at < jumps.length; at++) {
-      const offset = jumps[at]!;
-      const distance = (symbol.value - offset) / SLOT - 1;
-      if (symbol.section === jumpsFrom && distance <= MAX_S16 && Number.isInteger(distance))
-        putOffset(jumpsFrom!.buffer, offset, this.#little, distance);
-      else jumpsFrom!.items.push({ kind: 'insn', offset, insn: this.#readAgain(jumpsFrom!, offset) });
-    }
-    symbol.jumps.length = 0;
-    if (!waiting) return;
-    symbol.waiting = undefined;
-    for (const { section, offset, insn } of waiting)
-      if (!writeAtOnce(this, section, offset, insn)) section.items.push({ kind: 'insn', offset, insn });
-  }
-
-  /** The statement of a jump that was written without one. */
-  #readAgain(section: SectionBuilder, offset: number): InsnStatement {
-    const place = section.placeOf(offset)!;
-    const { readable, base } = this.problems.sources.bufferAt(place);
-    const scanner = new Scanner(lineAt(readable, place - base), place);
-    scanner.end = scanner.text.length;
-    return takeInsn(scanner)!;
-  }
-
   /** Where the text ends: jumps to labels that never came are for the second pass to report. */
   end(): void {
     this.closeFunction();
-    for (const symbol of this.symbols.all()) this.#arrive(symbol);
+    for (const symbol of this.symbols.all()) this.code.arrive(symbol);
   }
 
   /** The size in bytes that a symbol was given. */
@@ -308,12 +196,12 @@ export class Assembler {
   /** Ends the open function: its size is what has been written since it began. */
   closeFunction(): void {
     if (!this.open) return;
-    const { symbol, section } = this.open;
+    const { symbol, section, broken } = this.open;
     this.open = undefined;
     const size = section.size - symbol.value;
     const range = symbol.defined!;
     this.setSize(symbol, size);
-    if (size === 0)
+    if (size === 0 && !broken)
       this.problems.error(range, 'empty-function', `'${symbol.name}' has no instructions`, {
         help: ["the shortest function is 'r0 = 0' and 'exit'"],
       });
@@ -324,7 +212,7 @@ export class Assembler {
     if (!symbol) return undefined;
     symbol.section = this.current;
     symbol.value = this.current.size;
-    this.#arrive(symbol);
+    this.code.arrive(symbol);
     return symbol;
   }
 
@@ -335,6 +223,7 @@ export class Assembler {
 
   /** Notes a name whose definition is broken: that it is missing is no second problem. */
   poison(name: string): void {
+    if (this.open) this.open.broken = true;
     this.#poisoned.add(name);
   }
 
@@ -422,16 +311,10 @@ export class Assembler {
         continue;
       }
       if (!this.hasRoom(arg, size)) return;
-      if (arg.value.kind !== 'number') this.#mention(arg.value);
+      if (arg.value.kind !== 'number') this.symbols.mentionAll(arg.value);
       this.current.items.push({ kind: 'data', offset: this.current.reserve(size), size, value: arg.value });
     }
   }
-}
-
-/** From there to the end of the line. */
-function lineAt(text: string, at: number): string {
-  const end = text.indexOf('\n', at);
-  return text.slice(at, end < 0 ? text.length : end);
 }
 
 /** An argument as a message names it. */

@@ -25,7 +25,8 @@ export function writeAtOnce(
     case 'movsx':
     case 'end':
     case 'call': {
-      if (def.kind === 'call' && insn.target!.kind !== 'number') return false;
+      // A call of this file's makes a function of its target.
+      if (def.kind === 'call' && (def.src === PSEUDO_CALL || insn.target!.kind !== 'number')) return false;
       const off = typeof def.off === 'number' ? def.off : smallNumber(insn.off, MIN_S16, MAX_S16);
       const imm =
         typeof def.imm === 'number' ? def.imm : smallNumber(insn.imm ?? insn.target, MIN_S32, MAX_S32);
@@ -62,6 +63,8 @@ export function writeAtOnce(
   }
 }
 
+/** `src` of a call within the file (Linux, `bpf.h`: BPF_PSEUDO_CALL). */
+const PSEUDO_CALL = 1;
 const MIN_S16 = -0x8000;
 const MAX_S16 = 0x7fff;
 const MIN_S32 = -(2 ** 31);

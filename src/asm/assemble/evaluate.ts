@@ -85,7 +85,9 @@ export class Evaluator {
   }
 
   #call(expr: Extract<Expr, { kind: 'call' }>, here: Location): Value | undefined {
-    const value = this.#language.call(expr, (arg) => this.number(arg, here, `what '${expr.name}' takes`));
+    const value = this.#language.call(expr, here, (arg) =>
+      this.number(arg, here, `what '${expr.name}' takes`),
+    );
     return value === undefined ? undefined : number(value);
   }
 

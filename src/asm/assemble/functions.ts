@@ -48,7 +48,7 @@ export function openProgram(assembler: Assembler, name: Name, section: SectionBu
   });
 }
 
-const SimpleName = /^[\w.$]+(?=\s*(?:,|$))/;
+const SimpleName = /^(?!\d)[\w.$]+(?=\s*(?:,|$))/;
 const Linkage = /^\s*,\s*linkage\s*=\s*(global|static)\s*$/;
 
 /** `.function half`, `.function int half(u32 x)`, both with `, linkage=global` behind them. */

@@ -108,14 +108,10 @@ export class Language {
   }
 
   /** `sizeof(event)`, `be16(0x0800)`; undefined after a problem. */
-  call(call: Call, evaluate: (expr: Expr) => bigint | undefined): bigint | undefined {
+  call(call: Call, here: Location, evaluate: (expr: Expr) => bigint | undefined): bigint | undefined {
     const { name, args } = call;
-    const text = { text: args.text, base: args.start };
-    if (name === 'sizeof') return this.#sizeOf(args);
-    if (name === 'offsetof') {
-      const place = this.#place(fieldPlace(this.types, text), args);
-      return place && BigInt(place.offset);
-    }
+    if (name === 'sizeof') return this.#sizeOf(args, here);
+    if (name === 'offsetof') return this.#offsetOf(args, here);
     if (name.startsWith('core.')) {
       this.#problems.error(call, 'bad-core', `'${name}(…)' must be all of its operand`, {
         help: ['the loader writes the value that fits the kernel into the instruction'],
@@ -130,7 +126,24 @@ export class Language {
     return undefined;
   }
 
-  #sizeOf(args: RawText): bigint | undefined {
+  /** `offsetof(event.comm[2])`, `offsetof(ctx.cb[1])`, and as C writes it `offsetof(struct event, comm[2])`. */
+  #offsetOf(args: RawText, here: Location): bigint | undefined {
+    const text = args.text.replace(/^([^,]*),/, '$1.');
+    if (text.startsWith(CONTEXT)) {
+      const place = this.#place(this.contextField(text, args, here), args);
+      return place && BigInt(place.offset);
+    }
+    const place = this.#place(fieldPlace(this.types, { text, base: args.start }), args);
+    if (place && place.indexes.length > 0) return BigInt(place.offset);
+    if (place) this.#problems.error(args, 'argument', "'offsetof' needs a field: 'offsetof(event.pid)'");
+    return undefined;
+  }
+
+  #sizeOf(args: RawText, here: Location): bigint | undefined {
+    if (args.text.startsWith(CONTEXT)) {
+      const place = this.contextField(args.text, args, here);
+      return place && BigInt(place.size);
+    }
     if (args.text.startsWith('"')) return this.#sizeOfText(args);
     const extent = extentOfText(this.types, { text: args.text, base: args.start });
     return extent && BigInt(extent.size);

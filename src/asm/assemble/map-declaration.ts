@@ -61,13 +61,14 @@ export function declareMap(assembler: Assembler, line: DirectiveStatement): MapD
   const inner = readInner(args, options, type);
   if (!types || !sizes || !rest || inner === 'broken') return undefined;
   const { debug } = assembler;
+  const described = STORAGE.has(type) ? typesOfStorage(assembler, types, sizes) : types;
   const spec = {
     name: name.name,
     type,
     ...sizes,
     ...rest,
-    key: types.key && debug.types.idOf(types.key.type),
-    value: types.value && debug.types.idOf(types.value.type),
+    key: described.key && debug.types.idOf(described.key.type),
+    value: described.value && debug.types.idOf(described.value.type),
     inner: undefined,
     freeze: false,
     origin: 'language' as const,
@@ -129,7 +130,10 @@ function textOf(
 ): { readonly text: string; readonly base: number } | undefined {
   if (option.kind === 'typed') return { text: option.text.text, base: option.text.start };
   const { value } = option;
-  const isType = value.kind === 'name' && assembler.language.types.find(value.name) !== undefined;
+  if (value.kind !== 'name') return undefined;
+  // What nothing is called is rather the type that was meant than the size.
+  const { types } = assembler.language;
+  const isType = types.find(value.name) !== undefined || !assembler.isDefined(value.name);
   return isType ? { text: value.name, base: value.start } : undefined;
 }
 
@@ -147,6 +151,25 @@ function readTypes(assembler: Assembler, options: Options): Types | undefined {
     found[which] = { type, size };
   }
   return found;
+}
+
+const STORAGE: ReadonlySet<number> = new Set([
+  MapType.SK_STORAGE,
+  MapType.INODE_STORAGE,
+  MapType.TASK_STORAGE,
+  MapType.CGRP_STORAGE,
+]);
+
+/** These the kernel creates only with types (Linux, `bpf_local_storage_map_alloc_check`): what was not told is bytes. */
+function typesOfStorage({ language }: Assembler, types: Types, { valueSize }: { valueSize: number }): Types {
+  const made = (text: string, size: number): SizedType => ({
+    type: parseTypeName(language.types, { text })!,
+    size,
+  });
+  return {
+    key: types.key ?? made('int', 4),
+    value: types.value ?? made(`unsigned char[${valueSize}]`, valueSize),
+  };
 }
 
 const HOLDS_MAPS: ReadonlySet<number> = new Set([MapType.ARRAY_OF_MAPS, MapType.HASH_OF_MAPS]);

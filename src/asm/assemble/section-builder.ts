@@ -30,6 +30,13 @@ export function defaultKind(name: string): SectionKind {
   return { type: SectionType.PROGBITS, flags: 0, entrySize: 0 };
 }
 
+/**
+ * Sections hold their bytes in memory, and one short line can ask for any number of zeros; BPF's
+ * largest map of a data section is far below (Linux limits array maps to 2 GiB and programs to
+ * 8 MB).
+ */
+export const MAX_SECTION_SIZE = 64 * 1024 * 1024;
+
 /** A section while it grows. */
 export class SectionBuilder {
   readonly name: string;

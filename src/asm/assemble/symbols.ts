@@ -94,6 +94,15 @@ export class SymbolTable {
     return symbol;
   }
 
+  /** The names of an expression: the table has names in the order of their first use, as LLVM's. */
+  mentionAll(expr: Expr): void {
+    if (expr.kind === 'name') this.mention(expr.name);
+    else if (expr.kind === 'binary') {
+      this.mentionAll(expr.left);
+      this.mentionAll(expr.right);
+    }
+  }
+
   all(): IterableIterator<AsmSymbol> {
     return this.#byName.values();
   }

@@ -25,7 +25,8 @@ function sectionOf(
   value: InitialValue,
 ): SectionBuilder {
   if (constant) return constantsSection(assembler);
-  const name = value.bytes || value.addresses.length > 0 ? '.data' : '.bss';
+  const isZero = value.addresses.length === 0 && !value.bytes?.some((byte) => byte !== 0);
+  const name = isZero ? '.bss' : '.data';
   return assembler.section(name, SECTIONS[name]);
 }
 

@@ -155,7 +155,7 @@ export class Conditionals {
   #end(name: string, scanner: Scanner): void {
     if (scanner.atEnd) return;
     const at = { start: scanner.place, end: scanner.base + scanner.end };
-    this.#problems.error(at, 'argument', `'${name}' ends its line`);
+    this.#problems.error(at, 'argument', `'${name}' takes nothing more`);
   }
 
   #isDefined(range: Range, scanner: Scanner): boolean | undefined {

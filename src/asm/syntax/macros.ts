@@ -116,7 +116,7 @@ export function parseArguments(text: string, start: number): Arguments {
     const range = { start: start + at, end: start + at + Math.max(1, part.length) };
     return { name: named?.[1], text: part, ...range };
   });
-  return { list, start, end: start + Math.max(1, code.length) };
+  return { list, start, end: start + code.length };
 }
 
 /** What each parameter stands for in one use of a macro; undefined after a problem. */

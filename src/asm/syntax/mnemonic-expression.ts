@@ -83,6 +83,7 @@ export class ExpressionReader {
     const { at: start } = scanner;
     const text = takeString(scanner);
     if (text) return { kind: 'string', ...text };
+    scanner.at = start;
     const literal = scanner.takeMatch(STRING)?.[0];
     const bytes = literal === undefined ? undefined : stringBytes(literal);
     if (literal === undefined || !bytes || bytes instanceof Uint8Array)

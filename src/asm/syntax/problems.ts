@@ -132,5 +132,6 @@ export class Problems {
 }
 
 function describeOrigin({ kind, name }: Origin): string {
+  if (name === '.rept') return "repeated by this '.rept'";
   return kind === 'macro' ? `in this use of the macro '${name}'` : `'${name}' is included here`;
 }

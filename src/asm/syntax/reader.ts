@@ -329,7 +329,7 @@ export class TextReader {
   #nothingMore(name: string, scanner: Scanner): void {
     if (scanner.atEnd) return;
     const at = { start: scanner.place, end: scanner.base + scanner.end };
-    this.#problems.error(at, 'argument', `'${name}' ends its line`);
+    this.#problems.error(at, 'argument', `'${name}' takes nothing more`);
   }
 
   #beginMacro(frame: Frame, range: Range): void {

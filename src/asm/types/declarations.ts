@@ -6,6 +6,7 @@ import type { Cursor } from './cursor.ts';
 import { type Initialiser, readInitialiser } from './initialiser.ts';
 import { parseEnumBody } from './parse-enum.ts';
 import type { TypeRegistry } from './registry.ts';
+import { INT_WORDS } from './scalars.ts';
 
 /** A variable as it is declared. */
 export interface VariableDeclaration {
@@ -132,6 +133,7 @@ export function parsePrototype(registry: TypeRegistry, text: CText): Prototype |
       cursor.peek().text === '(' &&
       first.kind === 'word' &&
       !first.text.startsWith('__') &&
+      !INT_WORDS.has(first.text) &&
       !registry.find(first.text)
     )
       cursor.fail(first, 'bad-declaration', `expected a type before '${first.text}'`, [
