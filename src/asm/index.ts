@@ -78,9 +78,9 @@ export {
   w9,
   w10,
 } from './builder/registers.ts';
+export type { DumpKind } from './dumps/dump-kind.ts';
 export { type DisassembleOptions, disassemble } from './print/disassemble.ts';
 export { type FormatOptions, formatInstruction, type InsnStyle } from './print/format.ts';
 export { type FormatSourceOptions, type FormattedSource, formatSource } from './print/format-text.ts';
 export { type ListedInstruction, type ListedSection, listInstructions } from './print/list.ts';
 export { rawCode } from './print/raw-code.ts';
-export type { DumpKind } from './syntax/dump-kind.ts';

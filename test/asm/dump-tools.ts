@@ -1,6 +1,6 @@
 import { assembleDump } from '../../src/asm/assemble/assemble-dump.ts';
+import { type DumpOptions, readDump } from '../../src/asm/dumps/dump.ts';
 import { type AssembleResult, assemble } from '../../src/asm/index.ts';
-import { type DumpOptions, readDump } from '../../src/asm/syntax/dump.ts';
 import { type RelocatableObject, SectionFlag } from '../../src/object/relocatable.ts';
 import { renderDiagnostics, toHex } from '../../src/util/index.ts';
 

@@ -46,6 +46,15 @@ const FRAGMENTS = [
     'lock',
     'XDP_PASS',
     'foo.bar',
+    'ctx.data',
+    'sizeof',
+    'sizeof(u32)',
+    'be16(1)',
+    'offsetof(event.list[2])',
+    'core.offset(task.pid)',
+    'core.type_id(struct task)',
+    'unknown(1)',
+    '"text" ll',
   ],
   ...[
     '0',
@@ -211,6 +220,27 @@ const WHOLE_LINES = [
   'r1 = be16 r1',
   'N = 3',
   '.const N = 3',
+  'r1 = sizeof(event)',
+  'r1 = sizeof( struct event * )',
+  'r1 = sizeof("a;b) # c")',
+  String.raw`r1 = sizeof("a\"b)")`,
+  "r1 = be16(')')",
+  "r1 = be16('#') # c",
+  'r1 = be32(be16(1) + (2 * 3)) - 1',
+  'r1 = core.offset(task_struct.se.load)',
+  'r1 = core.type_id(struct task_struct) ll',
+  'r1 = "text; # //" ll',
+  String.raw`r1 = "a\"\n" ll`,
+  'r1 = "text"',
+  'r2 = ctx.data',
+  '*(u32 *)(r10 - sizeof(event) + event.pid) = r0',
+  'r1 = *(u32 *)(r2 + offsetof(event.list[1 + 2]))',
+  'if r1 > sizeof(u64) goto out',
+  'X = sizeof(u64) * 2',
+  '.long be16(1), sizeof(u32)',
+  '.map m, hash, key=struct event, value=u8[6], entries=4',
+  '.map m, hash, key=u32, value=const struct event *, entries=sizeof(u64)',
+  '.map m, array_of_maps, inner=x, entries=2',
 ];
 
 describe('the plain reader and the grammar', () => {
@@ -225,7 +255,7 @@ describe('the plain reader and the grammar', () => {
     .map(([line, at, piece]) => line.slice(0, at) + piece + line.slice(at));
   const anyLine = fc.oneof(fc.constantFrom(...WHOLE_LINES), mutated, fragments, squeezed);
 
-  property.prop([fc.array(anyLine, { maxLength: 6 })], { numRuns: 2000 })(
+  property.prop([fc.array(anyLine, { maxLength: 6 })], { numRuns: 60000 })(
     'agree on every line that the plain reader takes',
     (lines) => {
       expectAgreement(lines.join('\n'));

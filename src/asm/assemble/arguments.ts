@@ -63,6 +63,8 @@ export class Arguments {
     const arg = this.#take(wanted);
     if (!arg) return undefined;
     const { start, end } = arg;
+    if (arg.kind === 'string' && arg.bytes.includes(0))
+      return this.error(arg, `${wanted.replace(/ such as.*/s, '')} cannot have a NUL in its name`);
     if (arg.kind === 'string') return { text: new TextDecoder().decode(arg.bytes), start, end };
     if (arg.kind === 'expr') return { text: this.#assembler.problems.textOf(arg), start, end };
     return this.error(arg, `expected ${wanted}, found ${describe(arg)}`);

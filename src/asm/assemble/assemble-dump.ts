@@ -1,5 +1,5 @@
 import type { Diagnostic, SourceText, Span } from '../../util/diagnostic.ts';
-import type { DumpText } from '../syntax/dump-text.ts';
+import type { DumpText } from '../dumps/dump-text.ts';
 import type { AssembleOptions, AssembleResult } from './assemble-file.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { SourceText } from '../../util/diagnostic.ts';
-import { dumpKindOf } from '../syntax/dump-kind.ts';
+import { dumpKindOf } from '../dumps/dump-kind.ts';
 import { type AssembleOptions, type AssembleResult, Assembly } from './assemble-file.ts';
 
 /**

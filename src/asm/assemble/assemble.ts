@@ -1,7 +1,7 @@
 import { KFUNCS } from '../../isa/kfuncs.generated.ts';
 import type { RelocatableObject } from '../../object/relocatable.ts';
 import { DiagnosticsError, type SourceText } from '../../util/diagnostic.ts';
-import { readDump } from '../syntax/dump.ts';
+import { readDump } from '../dumps/dump.ts';
 import { readWithGrammar } from '../syntax/parse-grammar.ts';
 import { assembleDump } from './assemble-dump.ts';
 import { type AssembleOptions, type AssembleResult, Assembly } from './assemble-file.ts';

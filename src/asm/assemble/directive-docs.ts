@@ -127,6 +127,11 @@ export const DIRECTIVE_DOCS: Readonly<Record<string, DirectiveDoc>> = {
   '.ifndef': llvm('.ifndef NAME', 'As .if: whether a name is not defined before this line.'),
   '.ifc': llvm('.ifc TEXT, TEXT', 'As .if: whether two texts are the same.'),
   '.ifnc': llvm('.ifnc TEXT, TEXT', 'As .if: whether two texts differ.'),
+  '.ifb': llvm(
+    '.ifb [TEXT]',
+    'As .if: whether there is no text, such as that of a parameter that was left out.',
+  ),
+  '.ifnb': llvm('.ifnb [TEXT]', 'As .if: whether there is a text.'),
   '.elseif': llvm(
     '.elseif VALUE',
     'Goes on with other lines where none before were read and the value is not 0.',

@@ -26,6 +26,8 @@ export interface WantedCore {
 }
 
 const CONTEXT = 'ctx.';
+/** Calls are evaluated recursively; nobody nests them deeper. */
+const MAX_CALLS = 50;
 const SWAP = /^(be|le)(16|32|64)$/;
 
 /**
@@ -38,6 +40,8 @@ export class Language {
   readonly #problems: Problems;
   readonly #host: Host;
   readonly #endian: Endian;
+  /** Of calls within calls. */
+  #depth = 0;
 
   constructor(problems: Problems, host: Host, endian: Endian) {
     this.#problems = problems;
@@ -168,8 +172,14 @@ export class Language {
     bits: number,
     evaluate: (expr: Expr) => bigint | undefined,
   ): bigint | undefined {
+    if (this.#depth >= MAX_CALLS) {
+      this.#problems.error(args, 'nested-too-deep', `calls can be nested ${MAX_CALLS} deep, not deeper`);
+      return undefined;
+    }
+    this.#depth++;
     const expr = this.#expressionIn(args);
     const value = expr && evaluate(expr);
+    this.#depth--;
     if (value === undefined) return undefined;
     if (value < -(2n ** BigInt(bits - 1)) || value >= 2n ** BigInt(bits)) {
       this.#problems.error(args, 'out-of-range', `${value} does not fit ${bits} bits`);

@@ -54,11 +54,12 @@ function takeValue(scanner: Scanner): Expr | undefined {
 
 /** `!(A == 1)`, `(A == 1 && B)`: parentheses around a condition, not around a number. */
 function takeGroup(scanner: Scanner, depth: number): Condition | undefined {
+  if (depth > MAX_DEPTH) return undefined;
   if (scanner.takeSign(0x21)) {
     const operand = takeGroup(scanner, depth + 1);
     return operand && { kind: 'not', operand };
   }
-  if (depth > MAX_DEPTH || !scanner.takeSign(0x28)) return undefined;
+  if (!scanner.takeSign(0x28)) return undefined;
   const inner = takeCondition(scanner, depth + 1);
   return inner && scanner.takeSign(0x29) ? inner : undefined;
 }

@@ -97,11 +97,15 @@ export function takeNumber(scanner: Scanner): Expr | undefined {
 /** What can be asked of a type, a number or the kernel's types. */
 const BUILTIN = /^(?:(?:be|le)(?:16|32|64)|sizeof|offsetof|core\.\w+)$/;
 
+/** Names, numbers, texts and signs: what has something else in it the grammar looks at. */
+export const PLAIN_TEXT: RegExp =
+  /^(?:[\s()[\],*+\-%&|^~!<>]|(?!0\d)\d+(?![\w.$])|0x[\da-fA-F]+(?![\w.$])|[A-Za-z_][\w.$]*|"(?:[^"\\\n]|\\[^\n])*"|'(?:[^'\\\n]|\\[^\n])')*$/;
+
 /** `sizeof(event)`: the parentheses begin behind the name; undefined where they are not closed. */
 export function takeCall(scanner: Scanner, name: string, nameEnd: number): Expr | undefined {
   const { at, base, text } = scanner;
   const close = closingParenthesis(text, nameEnd, scanner.end);
-  if (close < 0) return undefined;
+  if (close < 0 || !PLAIN_TEXT.test(text.slice(nameEnd, close))) return undefined;
   scanner.at = close + 1;
   const end = scanner.place;
   scanner.skipSpaces();
@@ -137,8 +141,8 @@ function takeName(scanner: Scanner): Expr | undefined {
   const { at, text, base } = scanner;
   const end = scanner.wordEnd();
   const name = text.slice(at, end);
-  if (scanner.codes[end] === 0x28 && end < scanner.end && BUILTIN.test(name))
-    return takeCall(scanner, name, end);
+  if (scanner.codes[end] === 0x28 && end < scanner.end)
+    return BUILTIN.test(name) ? takeCall(scanner, name, end) : undefined;
   if (!isPlainName(name)) return undefined;
   scanner.at = end;
   scanner.skipSpaces();

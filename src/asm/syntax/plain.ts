@@ -1,6 +1,6 @@
 import type { Argument, Expr, Statement } from './ast.ts';
 import { isMnemonic } from './mnemonic.ts';
-import { isPlainName, takeExpression, trimmed } from './plain-expression.ts';
+import { isPlainName, PLAIN_TEXT, takeExpression, trimmed } from './plain-expression.ts';
 import { takeInsn } from './plain-insn.ts';
 import { takeString } from './plain-string.ts';
 import { takeRawDirective } from './raw-directives.ts';
@@ -151,7 +151,8 @@ function takeArgument(scanner: Scanner): Argument | undefined {
   if (!value) return undefined;
   if (value.kind !== 'name' || scanner.code !== 0x3d) return { kind: 'expr', value, start, end: value.end };
   scanner.takeSign(0x3d);
-  return takeOptionValue(scanner, value);
+  const option = takeOptionValue(scanner, value);
+  return option?.kind === 'typed' && !PLAIN_TEXT.test(option.text.text) ? undefined : option;
 }
 
 const COMMA = 0x2c;

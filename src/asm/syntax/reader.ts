@@ -54,10 +54,10 @@ interface Recording {
 /** Texts inside texts: deeper than people nest, and a macro that uses itself must end. */
 const MAX_DEPTH = 100;
 /**
- * What macros, repetitions and included files become, all together: eight million lines, where the
- * kernel takes programs of one million instructions.
+ * Characters of what macros, repetitions and included files become, all together: some two million
+ * lines, where the kernel takes programs of one million instructions.
  */
-const MAX_TOTAL_LENGTH = 64 * 1024 * 1024;
+const MAX_TOTAL_LENGTH = 32 * 1024 * 1024;
 /** Repetitions and expansions in all; each costs memory of its own. */
 const MAX_EXPANSIONS = 250_000;
 

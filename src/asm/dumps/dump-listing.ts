@@ -4,7 +4,7 @@ import { INSN_TABLE, LddwSource } from '../../isa/insn-table.ts';
 import { type Endian, fromHex, toHex } from '../../util/bytes.ts';
 import type { SourceText } from '../../util/diagnostic.ts';
 import { formatInstruction } from '../print/format.ts';
-import type { Range } from './ast.ts';
+import type { Range } from '../syntax/ast.ts';
 import type { DumpKind } from './dump-kind.ts';
 import { type Address, AddressBook } from './dump-maps.ts';
 import { type DumpLine, type DumpText, DumpWriter, isName, linesOf } from './dump-text.ts';

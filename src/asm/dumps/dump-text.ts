@@ -1,6 +1,6 @@
 import type { Endian } from '../../util/bytes.ts';
 import { type Diagnostic, type DiagnosticParts, diagnostic, type SourceText } from '../../util/diagnostic.ts';
-import type { Range } from './ast.ts';
+import type { Range } from '../syntax/ast.ts';
 
 /** A dump as assembly text. */
 export interface DumpText {

@@ -4,7 +4,7 @@ import { fromHex, toHex } from '../../util/bytes.ts';
 import type { SourceText } from '../../util/diagnostic.ts';
 import { formatInstruction } from '../print/format.ts';
 import { objdumpInsn } from '../print/objdump.ts';
-import type { Range } from './ast.ts';
+import type { Range } from '../syntax/ast.ts';
 import { type DumpLine, type DumpText, DumpWriter, isName, linesOf } from './dump-text.ts';
 
 const FILE = /^(.+):\tfile format (\S+)/;
