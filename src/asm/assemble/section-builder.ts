@@ -35,7 +35,7 @@ export function defaultKind(name: string): SectionKind {
  * largest map of a data section is far below (Linux limits array maps to 2 GiB and programs to
  * 8 MB).
  */
-export const MAX_SECTION_SIZE = 64 * 1024 * 1024;
+export const MAX_SECTION_SIZE: number = 64 * 1024 * 1024;
 
 /** A section while it grows. */
 export class SectionBuilder {

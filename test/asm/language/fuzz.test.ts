@@ -102,15 +102,15 @@ function check(text: string, endian: 'little' | 'big' = 'little'): string[] {
   return errors.map(({ code }) => code);
 }
 
-property.prop([soup, fc.constantFrom('little', 'big')], { numRuns: 2000 })(
+property.prop([soup, fc.constantFrom('little', 'big')], { numRuns: 1000 })(
   'token soup gets answers, never exceptions',
   (text, endian) => void check(text, endian as 'little' | 'big'),
 );
-property.prop([mutated], { numRuns: 1500 })(
+property.prop([mutated], { numRuns: 700 })(
   'mutated texts get answers, never exceptions',
   (text) => void check(text),
 );
-property.prop([fc.oneof(soup, mutated)], { numRuns: 600 })('formatting them changes nothing', (text) => {
+property.prop([fc.oneof(soup, mutated)], { numRuns: 300 })('formatting them changes nothing', (text) => {
   const before = assemble(text).object;
   const { text: formatted } = formatSource(text);
   expect(formatSource(formatted).text).toBe(formatted);
