@@ -3,6 +3,7 @@ import { benchAsm } from './asm.ts';
 import { benchCodec } from './codec.ts';
 import { benchCore } from './core.ts';
 import { benchObjects } from './objects.ts';
+import { benchReaders } from './readers.ts';
 import { benchStartup } from './startup.ts';
 
 const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
@@ -10,6 +11,7 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   codec: benchCodec,
   core: benchCore,
   objects: benchObjects,
+  readers: benchReaders,
   startup: benchStartup,
 };
 

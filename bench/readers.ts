@@ -5,13 +5,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Collection, canUseBpf, PerfBuffer, RingBuffer } from '../src/kernel/index.ts';
-import { load, perfProgram, produce, ringPrograms } from '../test/support/readers.ts';
+import { load, perfProgram, produce } from '../test/support/readers.ts';
 
 const RING_SIZE = 1 << 24;
-/** With headers 14.4 MB. */
-const RECORDS = 600_000;
-/** 8 MiB hold 200,000 of them. */
-const PERF_RECORDS = 150_000;
+/** Of 80 bytes in a ring: 6 MB. */
+const PERF_RECORDS = 75_000;
 const PERF_SIZE = 8 << 20;
 const ROUNDS = 9;
 const WAKE_UPS = 1500;
@@ -29,7 +27,13 @@ function timedNs(work: () => void): number {
 /** Compiles libbpf's side; undefined where that cannot be done. */
 function compileC(folder: string): string | undefined {
   const out = join(folder, 'readers');
-  const { status } = spawnSync('gcc', ['-O2', '-o', out, join('bench', 'readers.c'), '-lbpf']);
+  const { status } = spawnSync(process.env.CC ?? 'gcc', [
+    '-O2',
+    '-o',
+    out,
+    join('bench', 'readers.c'),
+    '-lbpf',
+  ]);
   return status === 0 ? out : undefined;
 }
 
@@ -50,44 +54,63 @@ function row(name: string, ns: readonly number[], peer?: readonly number[]): voi
   console.log(`  ${name.padEnd(46)} median ${mid} ns   best ${best} ns${ratio}`);
 }
 
-function benchRing(binary: string | undefined): void {
-  using collection = ringPrograms(RING_SIZE);
-  const [fields, views, copies]: number[][] = [[], [], []];
-  const peer: number[] = [];
-  const sum = { value: 0 };
-  const perRecord = (ns: number): number => ns / RECORDS;
+/** Writes records of so many bytes, of which the first four count. */
+function countingProgram(size: number): Collection {
+  const zeros = Array.from({ length: size / 8 }, (_, index) => `*(u64 *)(r10 - ${8 * (index + 1)}) = 0`);
+  return load(`
+    .license "GPL"
+    .map events, ringbuf, entries=${RING_SIZE}
+    .var u64 total
+    .program write_events, "xdp"
+    ${zeros.join('\n')}
+    r1 = total ll
+    r6 = 1
+    r6 = atomic_fetch_add((u64 *)(r1 + 0), r6)
+    *(u32 *)(r10 - ${size}) = r6
+    r1 = events ll
+    r2 = r10
+    r2 += -${size}
+    r3 = ${size}
+    r4 = BPF_RB_NO_WAKEUP
+    call bpf_ringbuf_output
+    exit
+`);
+}
+
+function benchRing(binary: string | undefined, size: number): void {
+  using collection = countingProgram(size);
+  const records = Math.floor((0.9 * RING_SIZE) / (size + 8));
+  const times: Readonly<Record<'peer' | 'field' | 'view' | 'copy', number[]>> = {
+    peer: [],
+    field: [],
+    view: [],
+    copy: [],
+  };
+  let sum = 0;
+  const time = (into: number[], work: () => void): void => {
+    produce(collection, records);
+    into.push(timedNs(work) / records);
+  };
   for (let half = 0; half < 2; half++) {
-    if (binary) peer.push(...timesInC(binary, 'ring', collection, RECORDS).map(perRecord));
-    using ring = RingBuffer.open(collection.map('events'), { copy: false });
-    using copied = RingBuffer.open(collection.map('events'));
+    if (binary) times.peer.push(...timesInC(binary, 'ring', collection, records).map((ns) => ns / records));
+    using views = RingBuffer.open(collection.map('events'), { copy: false });
     for (let round = 0; round < ROUNDS; round++) {
-      produce(collection, RECORDS);
-      fields!.push(
-        perRecord(
-          timedNs(() => {
-            ring.consume((record) => {
-              sum.value = (sum.value + record.u32(0)) | 0;
-            });
-          }),
-        ),
-      );
+      time(times.field, () => {
+        views.consume((record) => {
+          sum = (sum + record.u32(0)) | 0;
+        });
+      });
     }
-    void copied;
-    for (let round = 0; round < 3; round++) {
-      produce(collection, RECORDS);
-      views!.push(perRecord(timedNs(() => drain(ring))));
-    }
+    for (let round = 0; round < 3; round++) time(times.view, () => drain(views));
+    views.close();
+    using copies = RingBuffer.open(collection.map('events'));
+    for (let round = 0; round < 3; round++) time(times.copy, () => drain(copies));
   }
-  using copied = RingBuffer.open(collection.map('events'));
-  for (let round = 0; round < 3; round++) {
-    produce(collection, RECORDS);
-    copies!.push(perRecord(timedNs(() => drain(copied))));
-  }
-  console.log(`\nRing buffer, ${RECORDS} records of 16 bytes (limit ${LIMIT} of libbpf)`);
-  if (binary) row('libbpf, ring_buffer__consume, one field', peer);
-  row('consume, one field', fields!, binary ? peer : undefined);
-  row('read, a view each', views!);
-  row('read, a copy each', copies!);
+  console.log(`\nRing buffer, ${records} records of ${size} bytes (limit ${LIMIT} of libbpf)`);
+  if (binary) row('libbpf, ring_buffer__consume, one field', times.peer);
+  row('consume, one field', times.field, binary ? times.peer : undefined);
+  row('read, a view each', times.view);
+  row('read, a copy each', times.copy);
 }
 
 function drain(ring: RingBuffer): void {
@@ -101,29 +124,26 @@ function benchPerf(binary: string | undefined): void {
   const perRecord = (ns: number): number => ns / PERF_RECORDS;
   for (let half = 0; half < 2; half++) {
     if (binary)
-      peer!.push(
-        ...timesInC(binary, 'perf', collection, PERF_RECORDS / 2).map((ns) => ns / (PERF_RECORDS / 2)),
-      );
+      peer!.push(...timesInC(binary, 'perf', collection, PERF_RECORDS).map((ns) => ns / PERF_RECORDS));
     using events = PerfBuffer.open(collection.map('events'), {
       sizePerCpu: PERF_SIZE,
       copy: false,
       wakeupEvents: 2 ** 30,
     });
     for (let round = 0; round < ROUNDS; round++) {
-      produce(collection, PERF_RECORDS / 2);
+      produce(collection, PERF_RECORDS);
       times!.push(
-        2 *
-          perRecord(
-            timedNs(() => {
-              events.consume((record) => {
-                sum.value = (sum.value + record.u32(0)) | 0;
-              });
-            }),
-          ),
+        perRecord(
+          timedNs(() => {
+            events.consume((record) => {
+              sum.value = (sum.value + record.u32(0)) | 0;
+            });
+          }),
+        ),
       );
     }
   }
-  console.log(`\nPerf buffer, ${PERF_RECORDS / 2} records of 60 bytes`);
+  console.log(`\nPerf buffer, ${PERF_RECORDS} records of 60 bytes`);
   if (binary) row('libbpf, perf_buffer__consume, one field', peer!);
   row('consume, one field', times!, binary ? peer : undefined);
 }
@@ -199,7 +219,8 @@ export async function benchReaders(): Promise<void> {
   try {
     const binary = compileC(folder);
     if (!binary) console.log('\nReaders: without libbpf, which gcc cannot link here');
-    benchRing(binary);
+    benchRing(binary, 16);
+    benchRing(binary, 64);
     benchPerf(binary);
     if (binary) await benchWake(binary);
   } finally {

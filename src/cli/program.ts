@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ExitCode } from './exit.ts';
+import { addLinkCommands } from './link-commands.ts';
 import { report } from './report.ts';
 
 /** What a command answers: the exit code, or nothing for 0. */
@@ -35,7 +36,9 @@ export async function main(args: readonly string[], version: string): Promise<Ex
   addObjectCommands(program, run);
   addKernelCommands(program, run);
   addXdpCommands(program, run);
+  addReaderCommands(program, run);
   addMachineCommands(program, run);
+  addLinkCommands(program, run, { json: jsonOption, license: licenseOption, count: parseCount });
   addDocCommand(program, run);
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -51,7 +54,7 @@ FILE is an ELF object or an assembly text; - is stdin.
 Exit codes: 0 ok, 1 rejected or not valid, 2 usage, 3 not permitted or not supported here.`;
 
 /** Makes an action of a command whose module is imported only when it is called. */
-type Run = <A extends unknown[]>(load: () => Promise<Handler<A>>) => (...given: A) => Promise<void>;
+export type Run = <A extends unknown[]>(load: () => Promise<Handler<A>>) => (...given: A) => Promise<void>;
 
 const jsonOption = (): Option => new Option('--json', 'print one JSON document on stdout');
 const endianOption = (): Option =>
@@ -150,9 +153,14 @@ function addObjectCommands(program: Command, run: Run): void {
     .summary('join objects into one')
     .description('Links objects statically: what one declares extern, another defines.')
     .argument('<files...>', 'objects or assembly texts')
-    .requiredOption('-o, --output <file>', 'the object to write')
+    // Not required by commander: it would ask the commands below for it too.
+    .option('-o, --output <file>', 'the object to write')
     .addOption(jsonOption())
-    .action(run(async () => (await import('./commands/on-files.ts')).link));
+    .action((files: string[], options: { output: string }, command: Command) => {
+      if (options.output === undefined)
+        command.error("error: required option '-o, --output <file>' not specified");
+      return run(async () => (await import('./commands/on-files.ts')).link)(files, options);
+    });
   program
     .command('strip')
     .summary('leave debug information out of an object')
@@ -242,6 +250,42 @@ function addKernelCommands(program: Command, run: Run): void {
     .addOption(licenseOption())
     .addOption(jsonOption())
     .action(run(async () => (await import('./commands/on-kernel.ts')).run));
+}
+
+function addReaderCommands(program: Command, run: Run): void {
+  const follow = (command: Command): Command =>
+    command
+      .addOption(new Option('--count <records>', 'end after so many').argParser(parseCount))
+      .addOption(new Option('--timeout <seconds>', 'end after so long without any').argParser(parseCount))
+      .option('--json', 'print a JSON document a line for each record');
+  const typed = (command: Command): Command =>
+    follow(command.argument('<map>', 'its id, the path of its pin, or its name'))
+      .option('--type <name>', 'show records by this type (default: as hexadecimal bytes)')
+      .option('--btf <file>', 'the object that has the type (default: the kernel)');
+  typed(
+    program
+      .command('ring')
+      .description('Read BPF ring buffers')
+      .command('tail')
+      .summary('print records of a ring buffer as they come'),
+  ).action(run(async () => (await import('./commands/on-kernel.ts')).ringTail));
+  typed(
+    program
+      .command('perf')
+      .description('Read perf buffers')
+      .command('tail')
+      .summary('print records of a perf event array as they come')
+      .description(
+        'Prints what programs write with bpf_perf_event_output. Takes the slots of the map from whoever reads it now.',
+      ),
+  ).action(run(async () => (await import('./commands/on-kernel.ts')).perfTail));
+  follow(
+    program
+      .command('trace')
+      .summary('print what programs print with bpf_printk')
+      .description('Prints the lines of trace_pipe as they come; each goes to one reader only.')
+      .option('--mount', 'mount tracefs where it is not mounted'),
+  ).action(run(async () => (await import('./commands/on-kernel.ts')).trace));
 }
 
 function addXdpCommands(program: Command, run: Run): void {

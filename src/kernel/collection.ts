@@ -6,7 +6,9 @@ import type { KernelFacts, LinkedProgram, ObjectSpec, Resolver } from '../object
 import type { Fd } from '../syscall/fd.ts';
 import { TsbpfError } from '../util/errors.ts';
 import { didYouMean } from '../util/suggest.ts';
+import { AttachTargets } from './attach-target.ts';
 import { runningKernel } from './facts.ts';
+import type { KernelFeatures } from './features.ts';
 import { loadBtf, progBtf } from './load-btf.ts';
 import { type LoadedMap, loadMaps, type MapLoadOptions } from './load-maps.ts';
 import type { BpfMap } from './map.ts';
@@ -30,6 +32,8 @@ export interface LoadOptions extends MapLoadOptions {
   readonly license?: string;
   /** What CO-RE relocations and externs are settled with; left out, the running kernel. */
   readonly facts?: KernelFacts;
+  /** What old kernels do without is decided by; left out, what the running kernel answers. */
+  readonly features?: KernelFeatures;
 }
 
 interface Closable {
@@ -85,17 +89,19 @@ class Load {
   readonly #owned: Closable[] = [];
   readonly #modules: ModuleTypes = new ModuleTypes((fd) => this.#own(fd));
   readonly #pinned: string[] = [];
+  readonly #targets: AttachTargets;
 
   constructor(spec: ObjectSpec, options: LoadOptions, license: string, plan: LoadPlan) {
     this.#spec = spec;
     this.#options = options;
     this.#license = license;
     this.#plan = plan;
+    this.#targets = new AttachTargets(options.facts ?? runningKernel(), (fd) => this.#own(fd));
   }
 
   run(): Collection {
     try {
-      const btf = loadBtf(this.#spec);
+      const btf = loadBtf(this.#spec, this.#options.features);
       if (btf) this.#own(btf);
       const loadedMaps = loadMaps(this.#spec, this.#options, btf, (map) => this.#own(map));
       const programs = this.#loadPrograms(loadedMaps, btf);
@@ -103,6 +109,7 @@ class Load {
       this.#pinByName(loadedMaps);
       btf?.close();
       this.#modules.close();
+      this.#targets.close();
       const maps = new Map([...loadedMaps].map(([name, { map }]) => [name, map]));
       return new Collection(this.#spec, maps, programs);
     } catch (error) {
@@ -151,6 +158,7 @@ class Load {
         license: this.#license,
         expectedAttachType: kind.expectedAttachType,
         flags: kind.flags,
+        attachTarget: this.#targets.of(kind, name),
         btf: progBtf(linked, withBtf),
         maps: needed,
       });

@@ -1,8 +1,12 @@
+import { parseBtf, sanitiseBtf } from '../btf/index.ts';
 import { extInfo, kernelBtf } from '../object/index.ts';
 import type { LinkedProgram, ObjectSpec } from '../object/spec.ts';
 import { type ProgBtfParams, tryBtfLoad } from '../syscall/bpf-prog.ts';
+import { Errno } from '../syscall/errno.ts';
 import { Fd } from '../syscall/fd.ts';
 import { arrayOf, type Struct, struct, u32 } from '../util/struct.ts';
+import { type KernelFeatures, kernelFeatures } from './features.ts';
+import { allowMemory } from './features-fallback.ts';
 
 /** `struct bpf_func_info` and `struct bpf_line_info` (Linux, `include/uapi/linux/bpf.h`). */
 const funcInfoLayout: Struct<{ insn_off: typeof u32; type_id: typeof u32 }> = struct('bpf_func_info', {
@@ -21,14 +25,29 @@ const LINE_SHIFT = 10;
 const MAX_COLUMN = 2 ** LINE_SHIFT - 1;
 const MAX_LINE = 2 ** (32 - LINE_SHIFT) - 1;
 
-/** Loads an object's BTF; undefined where it has none, or the kernel does not take it. */
-export function loadBtf(spec: ObjectSpec): Fd | undefined {
+/**
+ * Loads an object's BTF, without what this kernel does not know; undefined where the object has none, or
+ * the kernel does not take it.
+ */
+export function loadBtf(spec: ObjectSpec, features?: KernelFeatures): Fd | undefined {
   const bytes = kernelBtf(spec);
   if (bytes === undefined) return undefined;
   // Types serve the tools that look at a program later, and calls from subprograms; without them
   // the program is the same.
-  const result = tryBtfLoad(bytes);
+  allowMemory(features);
+  let result = tryBtfLoad(features ? sanitised(bytes, features) : bytes);
+  // Only now: what a kernel does not take costs questions, and kernels of today take all of it.
+  if (result === -Errno.EINVAL && !features) {
+    const changed = sanitised(bytes, kernelFeatures());
+    if (changed !== bytes) result = tryBtfLoad(changed);
+  }
   return result < 0 ? undefined : new Fd(result, "the object's BTF");
+}
+
+/** The same bytes where a kernel takes all of them. */
+function sanitised(bytes: Uint8Array, features: KernelFeatures): Uint8Array {
+  const taken = features.btf();
+  return Object.values(taken).includes(false) ? sanitiseBtf(parseBtf(bytes), taken) : bytes;
 }
 
 /** Function and line records of a program; undefined where it has none. */

@@ -3,6 +3,7 @@ import { logText, type ProgLoadParams, tryProgLoad } from '../syscall/bpf-prog.t
 import { Errno } from '../syscall/errno.ts';
 import { SyscallError } from '../syscall/error.ts';
 import { Fd } from '../syscall/fd.ts';
+import { allowMemory } from './features-fallback.ts';
 import type { BpfMap } from './map.ts';
 import type { TailCallTraits } from './map-errors.ts';
 import { ownerProgType } from './map-errors.ts';
@@ -50,6 +51,7 @@ export function loadProgramFd(
   progArrays: readonly BpfMap[],
 ): Fd {
   const what = `program '${traits.name}'`;
+  allowMemory();
   const first = tryProgLoad(params);
   if (first.result >= 0) return new Fd(first.result, what);
   const errno = -first.result;

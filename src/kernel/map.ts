@@ -11,6 +11,7 @@ import { U32_MAX } from '../syscall/native.ts';
 import { alignUp, viewOf } from '../util/bytes.ts';
 import { checkRange } from '../util/errors.ts';
 import type { FieldType } from '../util/struct.ts';
+import { acceptedName, allowMemory } from './features-fallback.ts';
 import { possibleCpus } from './machine.ts';
 import { decodeValue, encodeValue, type MapValue } from './map-codec.ts';
 import {
@@ -121,12 +122,13 @@ export class BpfMap {
     const what = name === '' ? `a map of type ${mapTypeName(options.type)}` : `map '${name}'`;
     const params: MapCreateParams = {
       ...options,
-      name: kernelName(name),
+      name: acceptedName(kernelName(name)),
       innerMapFd: options.innerMap?.fd.number,
       btfFd: options.btf?.fd.number,
       btfKeyTypeId: options.btf?.keyTypeId,
       btfValueTypeId: options.btf?.valueTypeId,
     };
+    allowMemory();
     let result = tryMapCreate(params);
     // Types that take no BTF of their own differ by kernel version; the map works as well without.
     if (result < 0 && params.btfFd !== undefined) result = tryMapCreate({ ...params, btfFd: undefined });

@@ -13,7 +13,7 @@ const PSEUDO_BTF_ID = 3;
  *
  * @throws {SyscallError} EPERM without CAP_SYS_ADMIN @throws {TsbpfError} `MODULE_GONE`
  */
-function openModuleBtf(module: string): Fd {
+export function openModuleBtf(module: string): Fd {
   for (const id of allIds('BTF')) {
     const fd = new Fd(fdById('BTF', id), `the types of module ${module}`);
     const { name, ofKernel } = btfInfo(fd.number);

@@ -28,9 +28,12 @@ export function pinFd(fd: Fd, path: string, options: PinOptions = {}): void {
 const KIND_LINKS: Readonly<Record<string, DescriptorKind>> = {
   'anon_inode:bpf-map': 'map',
   'anon_inode:bpf-prog': 'program',
+  // Which of the two it is depends on the kind of link.
+  'anon_inode:bpf_link': 'link',
+  'anon_inode:bpf-link': 'link',
 };
 
-export type DescriptorKind = 'map' | 'program';
+export type DescriptorKind = 'map' | 'program' | 'link';
 
 /** What a descriptor is one of; undefined for anything else, and where it is not open. */
 export function kindOfDescriptor(number: number): DescriptorKind | undefined {

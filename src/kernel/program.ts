@@ -5,6 +5,11 @@ import { fdById } from '../syscall/bpf-object.ts';
 import { type ProgBtfParams, tryProgTestRun } from '../syscall/bpf-prog.ts';
 import { Fd } from '../syscall/fd.ts';
 import { checkRange, TsbpfError } from '../util/errors.ts';
+import { type AttachOptions, attach } from './attach.ts';
+import type { IterAttachment } from './attach-iter.ts';
+import type { AttachTarget } from './attach-target.ts';
+import { acceptedName } from './features-fallback.ts';
+import type { Attached } from './link.ts';
 import { loadProgramFd } from './load-program.ts';
 import type { BpfMap } from './map.ts';
 import type { TailCallTraits } from './map-errors.ts';
@@ -29,6 +34,8 @@ export interface ProgramOptions {
   readonly expectedAttachType?: AttachType | 0 | undefined;
   /** `prog_flags`. */
   readonly flags?: number;
+  /** What tracing, LSM and freplace programs are for, named at load. */
+  readonly attachTarget?: AttachTarget | undefined;
   readonly btf?: ProgBtfParams | undefined;
   /** Descriptors of kernel modules' types, 4 bytes each, that calls of their functions refer to by place. */
   readonly fdArray?: Uint8Array | undefined;
@@ -121,12 +128,14 @@ export class Program {
     const frags = (flags & XDP_HAS_FRAGS) !== 0;
     const traits: TailCallTraits = { name, progType: type, expectedAttachType, frags };
     const params = {
-      name: kernelName(name),
+      name: acceptedName(kernelName(name)),
       type,
       code,
       license: options.license ?? '',
       flags,
       expectedAttachType,
+      attachBtfId: options.attachTarget?.btfId,
+      attachObjectFd: options.attachTarget?.fd,
       btf: options.btf,
       fdArray: options.fdArray,
     };
@@ -217,6 +226,15 @@ export class Program {
   pin(path: string, options: PinOptions = {}): void {
     refuseOrphans(this.#maps, `pinning ${this.fd.what}`);
     pinFd(this.fd, path, options);
+  }
+
+  /**
+   * Attaches it to what its section names, as {@link attach} does.
+   *
+   * @throws {TsbpfError} `ATTACH_TARGET_MISSING`, `ATTACH_TARGET_INVALID`
+   */
+  attach(options: AttachOptions = {}): Attached | IterAttachment {
+    return attach(this, options);
   }
 
   /** Another handle with descriptors of its own, for another owner; its maps stay open with it. */

@@ -21,6 +21,10 @@ export interface ProgLoadParams {
   readonly license: string;
   readonly flags?: number;
   readonly expectedAttachType?: number;
+  /** Tracing, LSM and freplace: the target's number among types. */
+  readonly attachBtfId?: number | undefined;
+  /** Where that number counts: a program, or a module's types; left out, the kernel's. */
+  readonly attachObjectFd?: number | undefined;
   readonly kernelVersion?: number;
   readonly btf?: ProgBtfParams | undefined;
   /** Descriptors that instructions refer to by their place in it. */
@@ -54,6 +58,8 @@ export function tryProgLoad(params: ProgLoadParams): ProgLoadResult {
     prog_flags: params.flags ?? 0,
     prog_name: params.name,
     expected_attach_type: params.expectedAttachType ?? 0,
+    attach_btf_id: params.attachBtfId ?? 0,
+    attach_prog_fd: params.attachObjectFd ?? 0,
     fd_array: pointer(params.fdArray),
     ...(btf && progBtfMembers(btf)),
   });

@@ -1,12 +1,17 @@
 import { enumName } from '../isa/enum-name.ts';
 import { MapType, ProgType } from '../isa/kernel-tables.generated.ts';
 import { Errno } from './errno.ts';
+import { attachCapabilities, explainAttach } from './explain-link.ts';
 import { type Capability, missingCapabilities, type Privileges, readPrivileges } from './privileges.ts';
 
 /** What is known about a refused command, so that its errno can be told in words. */
 export interface CommandContext {
   readonly progType?: number | undefined;
   readonly mapType?: number | undefined;
+  /** Attaching: what is asked for. */
+  readonly attachType?: number | undefined;
+  /** Attaching: what the program was loaded for, where that is known. */
+  readonly expectedAttachType?: number | undefined;
   /** PROG_LOAD: the verifier wrote nothing. */
   readonly logEmpty?: boolean | undefined;
   /** Map elements: what the map holds at most. */
@@ -33,6 +38,14 @@ export type BpfCommandName =
   | 'MAP_FREEZE'
   | 'PROG_LOAD'
   | 'PROG_TEST_RUN'
+  | 'LINK_CREATE'
+  | 'LINK_UPDATE'
+  | 'LINK_DETACH'
+  | 'PROG_ATTACH'
+  | 'PROG_DETACH'
+  | 'PROG_QUERY'
+  | 'RAW_TRACEPOINT_OPEN'
+  | 'ITER_CREATE'
   | 'OBJ_PIN'
   | 'OBJ_GET'
   | 'OBJ_GET_INFO_BY_FD'
@@ -117,6 +130,15 @@ export function requiredCapabilities(
     case 'LINK_GET_FD_BY_ID':
     case 'BTF_GET_FD_BY_ID':
       return ['CAP_SYS_ADMIN'];
+    case 'LINK_CREATE':
+    case 'LINK_UPDATE':
+    case 'LINK_DETACH':
+    case 'PROG_ATTACH':
+    case 'PROG_DETACH':
+    case 'PROG_QUERY':
+    case 'RAW_TRACEPOINT_OPEN':
+    case 'ITER_CREATE':
+      return attachCapabilities(context.progType);
     case 'MAP_LOOKUP_ELEM':
     case 'MAP_UPDATE_ELEM':
     case 'MAP_DELETE_ELEM':
@@ -215,7 +237,7 @@ const MEANINGS: Partial<Record<BpfCommandName, Readonly<Record<number, Explain>>
   },
   MAP_FREEZE: {
     [Errno.EPERM]: () => 'the map is frozen already, or was opened for reading only',
-    [Errno.EBUSY]: () => 'the map is being written to, or is mapped for writing',
+    [Errno.EBUSY]: () => 'the map is frozen already, is being written to, or is mapped for writing',
     [Errno.ENOTSUPP]: () => 'maps of this type cannot be frozen',
   },
   PROG_LOAD: {
@@ -256,9 +278,11 @@ const MEANINGS: Partial<Record<BpfCommandName, Readonly<Record<number, Explain>>
 };
 
 /** Commands whose EPERM is about the object, not about the process. */
-function aboutObject(command: BpfCommandName, privileges: Privileges): boolean {
-  const explained = MEANINGS[command]?.[Errno.EPERM] !== undefined;
-  return explained && missingCapabilities(privileges, ['CAP_BPF']).length === 0;
+function aboutObject(command: BpfCommandName, context: CommandContext, privileges: Privileges): boolean {
+  const explained =
+    MEANINGS[command]?.[Errno.EPERM] !== undefined ||
+    explainAttach(command, Errno.EPERM, context) !== undefined;
+  return explained && missingCapabilities(privileges, requiredCapabilities(command, context)).length === 0;
 }
 
 /** What an errno of bpf(2) means for a command, in words; undefined where the errno's own text has to do. */
@@ -273,10 +297,10 @@ export function explainBpf(
   }
   if (errno === Errno.EPERM) {
     const may = privileges();
-    if (!aboutObject(command, may)) {
+    if (!aboutObject(command, context, may)) {
       return explainPermission(requiredCapabilities(command, context), context, may);
     }
   }
-  const found = MEANINGS[command]?.[errno]?.(context);
+  const found = MEANINGS[command]?.[errno]?.(context) ?? explainAttach(command, errno, context);
   return typeof found === 'string' ? { explanation: found } : found;
 }

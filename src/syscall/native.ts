@@ -20,6 +20,18 @@ export interface Native {
   address(bytes: Uint8Array): number;
   /** Memory that is not of JavaScript's, as bytes; no copy. It must stay mapped while the bytes are used. */
   view(address: number, length: number): Uint8Array;
+  /**
+   * Calls back from the event loop whenever a descriptor can be read, for as long as it can be read.
+   * The callback does not throw. The descriptor stays open until the handle is closed.
+   */
+  poll(fd: number, ready: () => void): PollHandle;
+}
+
+/** A descriptor that the event loop waits for. While it is referenced it keeps the process alive. */
+export interface PollHandle {
+  ref(): void;
+  unref(): void;
+  close(): void;
 }
 
 let current: Native | undefined;
@@ -39,6 +51,11 @@ export function setNative(native: Native | undefined): Native | undefined {
 function native(): Native {
   current ??= loadKoffi();
   return current;
+}
+
+/** The implementation in use, for what is remembered of the kernel behind it. @throws {TsbpfError} as the first call would */
+export function nativeInUse(): Native {
+  return native();
 }
 
 function loadKoffi(): Native {
@@ -61,6 +78,7 @@ function loadKoffi(): Native {
     },
     address: (bytes) => Number(koffi.address(bytes)),
     view: (address, length) => new Uint8Array(koffi.view(BigInt(address), length)),
+    poll: (fd, ready) => koffi.node.poll(fd, { readable: true }, ready),
   };
 }
 
@@ -144,6 +162,23 @@ export function viewMemory(address: number, length: number): Uint8Array {
   checkArgument('mmap', address);
   checkArgument('mmap', length);
   return native().view(address, length);
+}
+
+/** Handles that are open. One that is collected as garbage stops without a word. */
+const polling: Set<PollHandle> = new Set();
+
+/** {@link Native.poll}, unreferenced at first. */
+export function pollDescriptor(fd: number, ready: () => void): PollHandle {
+  const handle = native().poll(fd, ready);
+  handle.unref();
+  polling.add(handle);
+  return {
+    ref: () => handle.ref(),
+    unref: () => handle.unref(),
+    close() {
+      if (polling.delete(handle)) handle.close();
+    },
+  };
 }
 
 export const INT_MAX: number = 2 ** 31 - 1;

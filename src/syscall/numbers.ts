@@ -4,6 +4,7 @@ import { TsbpfError } from '../util/errors.ts';
 const X64 = {
   close: 3,
   mmap: 9,
+  munmap: 11,
   ioctl: 16,
   socket: 41,
   sendto: 44,
@@ -15,7 +16,12 @@ const X64 = {
   fcntl: 72,
   mount: 165,
   umount2: 166,
+  epoll_ctl: 233,
   unshare: 272,
+  epoll_pwait: 281,
+  epoll_create1: 291,
+  perf_event_open: 298,
+  prlimit64: 302,
   setns: 308,
   bpf: 321,
 } as const;
@@ -26,6 +32,7 @@ export type SyscallName = keyof typeof X64;
 const ARM64: Record<SyscallName, number> = {
   close: 57,
   mmap: 222,
+  munmap: 215,
   ioctl: 29,
   socket: 198,
   sendto: 206,
@@ -37,7 +44,12 @@ const ARM64: Record<SyscallName, number> = {
   fcntl: 25,
   mount: 40,
   umount2: 39,
+  epoll_ctl: 21,
   unshare: 97,
+  epoll_pwait: 22,
+  epoll_create1: 20,
+  perf_event_open: 241,
+  prlimit64: 261,
   setns: 268,
   bpf: 280,
 };

@@ -1,12 +1,20 @@
 import { afterEach, beforeEach } from 'vitest';
 import { BpfCmd } from '../../src/isa/kernel-tables.generated.ts';
-import { type Native, setNative, syscallNumber } from '../../src/syscall/native.ts';
+import { type Native, type PollHandle, setNative, syscallNumber } from '../../src/syscall/native.ts';
 import type { SyscallName } from '../../src/syscall/numbers.ts';
 
 /** A system call as the fake saw it. */
 export interface RecordedCall {
   readonly number: number;
   readonly args: readonly number[];
+}
+
+/** A descriptor that is waited for. */
+export interface RecordedPoll {
+  readonly fd: number;
+  readonly ready: () => void;
+  referenced: boolean;
+  closed: boolean;
 }
 
 /** Answers a call: the result, or minus the errno. */
@@ -18,6 +26,7 @@ export type Answer = (call: RecordedCall, memory: FakeNative) => number;
  */
 export class FakeNative implements Native {
   readonly calls: RecordedCall[] = [];
+  readonly polls: RecordedPoll[] = [];
   readonly #buffers: Uint8Array[] = [];
   readonly #answers: Answer[] = [];
   #fallback: Answer = () => 0;
@@ -30,6 +39,22 @@ export class FakeNative implements Native {
 
   view(address: number, length: number): Uint8Array {
     return this.at(address).subarray(0, length);
+  }
+
+  poll(fd: number, ready: () => void): PollHandle {
+    const poll = { fd, ready, referenced: true, closed: false };
+    this.polls.push(poll);
+    return {
+      ref() {
+        poll.referenced = true;
+      },
+      unref() {
+        poll.referenced = false;
+      },
+      close() {
+        poll.closed = true;
+      },
+    };
   }
 
   syscall(number: number, ...args: number[]): number {

@@ -1,7 +1,7 @@
 import { assembleLazily } from '../../asm/assemble/assemble-lazily.ts';
 import type { CpuVersion } from '../../asm/assemble/assembler.ts';
-import { rawCode } from '../../asm/print/raw-code.ts';
 import type { DumpKind } from '../../asm/dumps/dump-kind.ts';
+import { rawCode } from '../../asm/print/raw-code.ts';
 import { writeElf } from '../../elf/write.ts';
 import type { RelocatableObject } from '../../object/relocatable.ts';
 import type { Endian } from '../../util/bytes.ts';

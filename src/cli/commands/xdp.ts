@@ -8,6 +8,7 @@ import {
 } from '../../kernel/index.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import { ExitCode } from '../exit.ts';
+import { interrupted } from '../interrupted.ts';
 import { type CommonOptions, print, printJson, tell } from '../io.ts';
 import { pinCollection } from '../pin.ts';
 import { readSpec } from '../source.ts';
@@ -94,17 +95,4 @@ function describe(state: XdpState): string {
         `${state.ifname}: ${mode} prog/xdp id ${id}${name ? ` name ${name}` : ''}${tag ? ` tag ${tag}` : ''}`,
     )
     .join('\n');
-}
-
-function interrupted(): Promise<void> {
-  return new Promise((resolve) => {
-    // A pending promise alone keeps no process alive.
-    const keepAlive = setInterval(() => {}, 2 ** 30);
-    const done = (): void => {
-      clearInterval(keepAlive);
-      resolve();
-    };
-    process.once('SIGINT', done);
-    process.once('SIGTERM', done);
-  });
 }

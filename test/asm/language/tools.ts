@@ -41,6 +41,6 @@ export function section(object: RelocatableObject, name: string): string | undef
 }
 
 /** The types of an object, read back. */
-export function btfOf(object: RelocatableObject): ReturnType<typeof parseBtf> {
+function btfOf(object: RelocatableObject): ReturnType<typeof parseBtf> {
   return parseBtf(object.sections.find((one) => one.name === '.BTF')!.bytes);
 }

@@ -1,0 +1,163 @@
+import { type Command, Option } from 'commander';
+import type { Run } from './program.ts';
+
+/** Options that other commands have too. */
+export interface SharedOptions {
+  readonly json: () => Option;
+  readonly license: () => Option;
+  readonly count: (text: string) => number;
+}
+
+const PROGRAM = ['--program <name>', 'function or section (default: the only program)'] as const;
+const PIN_LINK = ['--pin <path>', 'pin the link there and end, in place of staying until Ctrl-C'] as const;
+
+/** `link`, `net`, `attach` and the commands by kind of target. */
+export function addLinkCommands(program: Command, run: Run, shared: SharedOptions): void {
+  addBpfLinks(program, run, shared);
+  program
+    .command('net')
+    .summary('show what XDP, tcx and tc run on the interfaces')
+    .argument('[interface]', 'default: all that have a program')
+    .addOption(shared.json())
+    .action(run(async () => (await import('./commands/on-kernel.ts')).net));
+  addTraceCommands(program, run, shared);
+  addTcCommands(program, run, shared);
+  addCgroupCommands(program, run, shared);
+}
+
+/** Below `link`, which joins objects where none of these words follows. */
+function addBpfLinks(program: Command, run: Run, shared: SharedOptions): void {
+  const link = program.commands.find((command) => command.name() === 'link')!;
+  for (const name of ['list', 'show']) {
+    link
+      .command(name)
+      .summary(name === 'list' ? 'list the BPF links of this machine' : 'show one BPF link, or all')
+      .argument('[link]', 'its id, or the path of its pin')
+      .addOption(shared.json())
+      // `--json` is an option of the command above too, which takes it first.
+      .action((which: string | undefined, _options: unknown, command: Command) =>
+        run(async () => (await import('./commands/on-kernel.ts')).link.show)(
+          which,
+          command.optsWithGlobals(),
+        ),
+      );
+  }
+  link
+    .command('detach')
+    .summary('take a BPF link’s program off, whoever holds the link')
+    .argument('<link>', 'its id, or the path of its pin')
+    .addOption(shared.json())
+    .action((which: string, _options: unknown, command: Command) =>
+      run(async () => (await import('./commands/on-kernel.ts')).link.detach)(
+        which,
+        command.optsWithGlobals(),
+      ),
+    );
+}
+
+function addTraceCommands(program: Command, run: Run, shared: SharedOptions): void {
+  const pid = (): Option => new Option('--pid <pid>', 'only this process').argParser(shared.count);
+  program
+    .command('attach')
+    .summary('attach a program to what its section names')
+    .description(
+      'Attaches a program of FILE to what its section names (tracepoint/syscalls/sys_enter_execve, uprobe//bin/bash:readline …) and stays until Ctrl-C; of an iterator it prints the text.',
+    )
+    .argument('<file>')
+    .option(...PROGRAM)
+    .option(...PIN_LINK)
+    .addOption(pid())
+    .addOption(shared.license())
+    .addOption(shared.json())
+    .action(run(async () => (await import('./commands/on-kernel.ts')).attach.attach));
+  program
+    .command('tracepoint')
+    .summary('attach a program to a tracepoint until Ctrl-C')
+    .argument('<category/name>')
+    .argument('<file>')
+    .option(...PROGRAM)
+    .option(...PIN_LINK)
+    .addOption(shared.license())
+    .addOption(shared.json())
+    .action(run(async () => (await import('./commands/on-kernel.ts')).attach.tracepoint));
+  program
+    .command('raw-tracepoint')
+    .summary('attach a program to a raw tracepoint until Ctrl-C')
+    .argument('<name>')
+    .argument('<file>')
+    .option(...PROGRAM)
+    .option(...PIN_LINK)
+    .addOption(shared.license())
+    .addOption(shared.json())
+    .action(run(async () => (await import('./commands/on-kernel.ts')).attach.rawTracepoint));
+  program
+    .command('uprobe')
+    .summary('attach a program to a function of a program or library until Ctrl-C')
+    .argument('<path:function>', 'or PATH:0xOFFSET in the file')
+    .argument('<file>')
+    .option('--ret', 'when the function returns')
+    .option(...PROGRAM)
+    .option(...PIN_LINK)
+    .addOption(pid())
+    .addOption(shared.license())
+    .addOption(shared.json())
+    .action(run(async () => (await import('./commands/on-kernel.ts')).attach.uprobe));
+}
+
+function addTcCommands(program: Command, run: Run, shared: SharedOptions): void {
+  const tc = program.command('tc').description('Attach, show and detach filters of tc');
+  const direction = (): Option =>
+    new Option('--direction <direction>', 'which way packets go')
+      .choices(['ingress', 'egress'])
+      .default('ingress');
+  tc.command('attach')
+    .summary('attach a program as a filter on clsact')
+    .description('Attaches a tc program. It stays when the command ends, until `tsbpf tc detach`.')
+    .argument('<interface>')
+    .argument('<file>')
+    .addOption(direction())
+    .addOption(new Option('--priority <number>', 'lower ones run first').argParser(shared.count))
+    .addOption(new Option('--handle <number>', 'among those of a priority').argParser(shared.count))
+    .addOption(new Option('--chain <number>', 'default: 0').argParser(shared.count))
+    .option('--replace', 'take the place of the filter with this priority and handle')
+    .option('--no-direct-action', 'the program answers with a class and not with a verdict')
+    .option('--pin <dir>', 'pin programs and maps there: what a filled prog array needs to live on')
+    .option(...PROGRAM)
+    .addOption(shared.license())
+    .addOption(shared.json())
+    .action(run(async () => (await import('./commands/on-kernel.ts')).attach.tcAttach));
+  tc.command('show')
+    .summary('show the filters of BPF on an interface')
+    .argument('<interface>')
+    .addOption(shared.json())
+    .action(run(async () => (await import('./commands/on-kernel.ts')).attach.tcShow));
+  tc.command('detach')
+    .summary('detach filters of BPF')
+    .argument('<interface>')
+    .addOption(direction())
+    .addOption(new Option('--priority <number>', 'default: all of them').argParser(shared.count))
+    .addOption(shared.json())
+    .action(run(async () => (await import('./commands/on-kernel.ts')).attach.tcDetach));
+}
+
+function addCgroupCommands(program: Command, run: Run, shared: SharedOptions): void {
+  const cgroup = program.command('cgroup').description('Attach programs to cgroups and show them');
+  cgroup
+    .command('attach')
+    .summary('attach a program to a cgroup until Ctrl-C')
+    .argument('<path>', 'the folder of a cgroup of version 2')
+    .argument('<file>')
+    .option('--attach-type <name>', 'default: what the section says; cgroup_inet_ingress …')
+    .option(...PROGRAM)
+    .option(...PIN_LINK)
+    .addOption(shared.license())
+    .addOption(shared.json())
+    .action(run(async () => (await import('./commands/on-kernel.ts')).attach.cgroupAttach));
+  cgroup
+    .command('show')
+    .summary('show the programs of a cgroup')
+    .argument('<path>')
+    .option('--effective', 'those of cgroups above that run there too')
+    .addOption(shared.json())
+    .action(run(async () => (await import('./commands/on-kernel.ts')).attach.cgroupShow));
+}
