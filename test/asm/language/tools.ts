@@ -1,5 +1,4 @@
 import { type AssembleOptions, assemble } from '../../../src/asm/index.ts';
-import { parseBtf } from '../../../src/btf/index.ts';
 import type { RelocatableObject } from '../../../src/object/relocatable.ts';
 import { renderDiagnostics, type SourceText, toHex } from '../../../src/util/index.ts';
 
@@ -38,9 +37,4 @@ export function wrongs(texts: readonly string[], head = ''): string {
 export function section(object: RelocatableObject, name: string): string | undefined {
   const found = object.sections.find((one) => one.name === name);
   return found && toHex(found.bytes);
-}
-
-/** The types of an object, read back. */
-function btfOf(object: RelocatableObject): ReturnType<typeof parseBtf> {
-  return parseBtf(object.sections.find((one) => one.name === '.BTF')!.bytes);
 }
