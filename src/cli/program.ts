@@ -150,7 +150,7 @@ function addObjectCommands(program: Command, run: Run): void {
     .action(run(async () => (await import('./commands/on-files.ts')).readelf));
   program
     .command('link')
-    .summary('join objects into one')
+    .summary('join objects into one; list, show and detach BPF links')
     .description('Links objects statically: what one declares extern, another defines.')
     .argument('<files...>', 'objects or assembly texts')
     // Not required by commander: it would ask the commands below for it too.
