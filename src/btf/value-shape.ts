@@ -80,6 +80,9 @@ export function valueShape(btf: Btf, id: number): ValueShape {
     case 'union':
       return { kind: type.kind, id: type.id, size: type.size, members: composedMembers(btf, type) };
     case 'var':
+      // The kernel takes none either (btf_var_resolve), and those could go round in a circle.
+      if (btf.resolve(type.type).kind === 'var')
+        throw btf.error('BTF_CYCLE', `types/${type.id}`, 'is a variable whose type is a variable');
       return valueShape(btf, type.type);
     default:
       return { kind: 'bytes', size: 0 };

@@ -71,6 +71,14 @@ describe.each(Object.entries(uses))('%s', (name, use) => {
     },
   );
 
+  test('a variable whose type is a variable', () => {
+    const bytes = good.slice();
+    const view = new DataView(bytes.buffer);
+    view.setUint32(134 * 4, 27, true);
+    view.setUint32(6 * 4, 0, true);
+    attempt(() => use(parseBtf(bytes)));
+  });
+
   test('a chain as long as the file is no deeper than the stack', () => {
     const builder = new BtfBuilder();
     builder.int('int', 4);
