@@ -67,8 +67,8 @@ const SHIFT_RIGHT_SIGNED = 11;
  * is, this answers false and has done nothing; the readers of `syntax/` then read it. A property test
  * holds both ways together.
  *
- * This is for files of compilers' and generators' length, where it takes the time of 100,000 lines
- * from 125 ms to what the peers need, most of it before V8 has optimised anything: so few functions, so
+ * This is for files of compilers' and generators' length: 100,000 lines take 100 ms over an empty Node
+ * where they took 178 as statements, most of it before V8 has optimised anything; so few functions, so
  * few calls.
  */
 export class HotLines {

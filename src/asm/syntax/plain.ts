@@ -53,7 +53,7 @@ const SEMICOLON = 0x3b;
  * they write it right. Whatever is unusual or wrong is left to the grammar, which gives the same
  * statements for the lines that are read here (a property test holds both together) and messages
  * for those that are not right. Loading and building the grammar takes some 40 ms, which is most of
- * the time that assembling a short file takes; on long files this is some thirty times as fast.
+ * the time that assembling a short file takes; on long files this is some ten times as fast.
  *
  * @param out where the statements go; those of a line that is not taken do not count
  * @returns false where the line is not plain
