@@ -344,19 +344,19 @@ describeKernel('programs in the language', () => {
         for (const pins of ['p', 'm']) rmSync(`${bpffs}/${pins}`, { recursive: true, force: true });
       }
     });
+  });
 
-    // iproute2 loads one program: with it a prog array cannot be filled with others.
-    test.skipIf(!existsSync(IP) || ours || !/"xdp"/.test(text) || /prog_array/.test(text))(
-      'is what iproute2 attaches',
-      () => {
-        try {
-          tool(IP, 'link', 'set', 'dev', 'lo', 'xdpgeneric', 'obj', written(text), 'sec', 'xdp');
-          expect(tool(IP, 'link', 'show', 'dev', 'lo')).toMatch(/xdpgeneric.*prog\/xdp id \d+/s);
-        } finally {
-          tool(IP, 'link', 'set', 'dev', 'lo', 'xdpgeneric', 'off');
-        }
-      },
-    );
+  // What iproute2's libbpf takes; it loads one program, so that a prog array cannot be filled with others.
+  const forIproute = CASES.filter(
+    ({ ours, text }) => !ours && text.includes('"xdp"') && !text.includes('prog_array'),
+  );
+  test.skipIf(!existsSync(IP)).each(forIproute)('$name is what iproute2 attaches', ({ text }) => {
+    try {
+      tool(IP, 'link', 'set', 'dev', 'lo', 'xdpgeneric', 'obj', written(text), 'sec', 'xdp');
+      expect(tool(IP, 'link', 'show', 'dev', 'lo')).toMatch(/xdpgeneric.*prog\/xdp id \d+/s);
+    } finally {
+      tool(IP, 'link', 'set', 'dev', 'lo', 'xdpgeneric', 'off');
+    }
   });
 
   test('the verifier quotes the line that it refuses, that of a use where a macro is at fault', () => {
