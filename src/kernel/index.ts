@@ -3,7 +3,7 @@ export { type LinkInfo, type LinkTarget, linkTypeName } from '../syscall/bpf-lin
 export { SyscallError } from '../syscall/error.ts';
 export { Fd } from '../syscall/fd.ts';
 export { NetlinkError } from '../syscall/netlink-socket.ts';
-export { type AttachOptions, attach } from './attach.ts';
+export { type AttachOptions, attach } from './attach/attach.ts';
 export {
   type AttachCgroupOptions,
   type AttachCgroupProgramOptions,
@@ -13,36 +13,41 @@ export {
   type CgroupProgram,
   type CgroupTarget,
   queryCgroup,
-} from './attach-cgroup.ts';
-export { attachIter, IterAttachment, type IterOptions } from './attach-iter.ts';
+} from './attach/attach-cgroup.ts';
+export { attachIter, IterAttachment, type IterOptions } from './attach/attach-iter.ts';
 export {
   attachKprobe,
   attachKprobeMulti,
   type KprobeMultiOptions,
   type KprobeOptions,
-} from './attach-kprobe.ts';
+} from './attach/attach-kprobe.ts';
 export {
   attachFlowDissector,
   attachNetfilter,
   attachNetns,
   type NetfilterOptions,
   type NetnsTarget,
-} from './attach-netns.ts';
-export type { AttachOrder, Neighbour } from './attach-order.ts';
+} from './attach/attach-netns.ts';
+export type { AttachOrder, Neighbour } from './attach/attach-order.ts';
 export {
   attachPerfEvent,
   attachTracepoint,
   type PerfAttachOptions,
   type PerfEventOptions,
   type TracepointOptions,
-} from './attach-perf.ts';
+} from './attach/attach-perf.ts';
 export {
   attachRawTracepoint,
   attachTracing,
   type RawTracepointOptions,
   type TracingOptions,
-} from './attach-raw-tracepoint.ts';
-export { attachReuseport, attachSocketFilter, attachSockmap, type SockmapOptions } from './attach-socket.ts';
+} from './attach/attach-raw-tracepoint.ts';
+export {
+  attachReuseport,
+  attachSocketFilter,
+  attachSockmap,
+  type SockmapOptions,
+} from './attach/attach-socket.ts';
 export {
   type AttachTcOptions,
   attachTc,
@@ -52,7 +57,7 @@ export {
   showTc,
   TcAttachment,
   type TcState,
-} from './attach-tc.ts';
+} from './attach/attach-tc.ts';
 export {
   type AttachNetkitOptions,
   type AttachTcxOptions,
@@ -65,7 +70,7 @@ export {
   queryTcx,
   type TcDirection,
   type TcxState,
-} from './attach-tcx.ts';
+} from './attach/attach-tcx.ts';
 export {
   attachUprobe,
   attachUprobeMulti,
@@ -76,50 +81,11 @@ export {
   type UprobeMultiOptions,
   type UprobeOptions,
   type UsdtOptions,
-} from './attach-uprobe.ts';
-export { type BpfAvailability, canUseBpf } from './capabilities.ts';
-export { Collection, type LoadOptions, loadCollection } from './collection.ts';
-export { examine, type Finding, type FindingState, mountBpffs, mountTracefs } from './doctor.ts';
-export type { Machine } from './doctor-machine.ts';
-export { findStale, type Stale, type StaleReport } from './doctor-stale.ts';
-export { runningKernel } from './facts.ts';
-export {
-  FEATURE_KINDS,
-  type FeatureKind,
-  featureNames,
-  KernelFeatures,
-  type KernelFeaturesOptions,
-  kernelFeatures,
-} from './features.ts';
-export type { FeatureAnswer, FeatureState } from './features-answer.ts';
-export { findBinary } from './find-binary.ts';
-export { type Attached, Link, LinkGroup, listLinkInfos, TargetAttachment } from './link.ts';
-export { type LinkOwner, linkOwners } from './link-owners.ts';
-export type { MapLoadOptions } from './load-maps.ts';
-export { BpfMap, type MapOptions, type TailCallTarget } from './map.ts';
-export type { MapValue } from './map-codec.ts';
-export type { TailCallTraits } from './map-errors.ts';
-export { type InterfaceState, isOccupied, showNet } from './net-state.ts';
-export { PerfBuffer, type PerfBufferOptions, type PerfLost, type PerfRecord } from './perf-buffer.ts';
-export { PerfRecorder, type PerfSnapshotOptions } from './perf-recorder.ts';
-export type { PerfRingOptions } from './perf-rings.ts';
-export type { PinOptions } from './pin.ts';
-export { Program, type ProgramOptions, type TestRunOptions, type TestRunResult } from './program.ts';
-export {
-  type IterateOptions,
-  type ReaderStats,
-  RecordReader,
-  type Subscription,
-} from './record-reader.ts';
-export { RecordView } from './record-view.ts';
-export { type DecodedBy, type RecordOptions, RingBuffer } from './ring-buffer.ts';
-export { parseTraceLine, type TraceLine, type TraceRecord } from './trace-line.ts';
-export { TracePipe, type TracePipeOptions } from './trace-pipe.ts';
-export { TypedVariable, typedMap, typedVariable } from './typed.ts';
-export { TypedMap } from './typed-map.ts';
-export { type Reservation, UserRingBuffer } from './user-ring-buffer.ts';
-export { Variable } from './variable.ts';
-export { type LogExcerpt, VerifierError } from './verifier-error.ts';
+} from './attach/attach-uprobe.ts';
+export { findBinary } from './attach/find-binary.ts';
+export { type Attached, Link, LinkGroup, listLinkInfos, TargetAttachment } from './attach/link.ts';
+export { type LinkOwner, linkOwners } from './attach/link-owners.ts';
+export { type InterfaceState, isOccupied, showNet } from './attach/net-state.ts';
 export {
   type AttachXdpOptions,
   attachXdp,
@@ -129,5 +95,44 @@ export {
   type XdpMode,
   type XdpProgramState,
   type XdpState,
-} from './xdp.ts';
-export { type AttachXdpLinkOptions, attachXdpLink } from './xdp-link.ts';
+} from './attach/xdp.ts';
+export { type AttachXdpLinkOptions, attachXdpLink } from './attach/xdp-link.ts';
+export { type BpfAvailability, canUseBpf } from './capabilities.ts';
+export { examine, type Finding, type FindingState, mountBpffs, mountTracefs } from './doctor/doctor.ts';
+export type { Machine } from './doctor/doctor-machine.ts';
+export { findStale, type Stale, type StaleReport } from './doctor/doctor-stale.ts';
+export { runningKernel } from './facts.ts';
+export {
+  FEATURE_KINDS,
+  type FeatureKind,
+  featureNames,
+  KernelFeatures,
+  type KernelFeaturesOptions,
+  kernelFeatures,
+} from './features/features.ts';
+export type { FeatureAnswer, FeatureState } from './features/features-answer.ts';
+export { Collection, type LoadOptions, loadCollection } from './load/collection.ts';
+export type { MapLoadOptions } from './load/load-maps.ts';
+export { Program, type ProgramOptions, type TestRunOptions, type TestRunResult } from './load/program.ts';
+export { type LogExcerpt, VerifierError } from './load/verifier-error.ts';
+export { BpfMap, type MapOptions, type TailCallTarget } from './maps/map.ts';
+export type { MapValue } from './maps/map-codec.ts';
+export type { TailCallTraits } from './maps/map-errors.ts';
+export { TypedVariable, typedMap, typedVariable } from './maps/typed.ts';
+export { TypedMap } from './maps/typed-map.ts';
+export { Variable } from './maps/variable.ts';
+export type { PinOptions } from './pin.ts';
+export { PerfBuffer, type PerfBufferOptions, type PerfLost, type PerfRecord } from './read/perf-buffer.ts';
+export { PerfRecorder, type PerfSnapshotOptions } from './read/perf-recorder.ts';
+export type { PerfRingOptions } from './read/perf-rings.ts';
+export {
+  type IterateOptions,
+  type ReaderStats,
+  RecordReader,
+  type Subscription,
+} from './read/record-reader.ts';
+export { RecordView } from './read/record-view.ts';
+export { type DecodedBy, type RecordOptions, RingBuffer } from './read/ring-buffer.ts';
+export { parseTraceLine, type TraceLine, type TraceRecord } from './read/trace-line.ts';
+export { TracePipe, type TracePipeOptions } from './read/trace-pipe.ts';
+export { type Reservation, UserRingBuffer } from './read/user-ring-buffer.ts';

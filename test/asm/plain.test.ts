@@ -3,8 +3,48 @@ import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import type { Statement } from '../../src/asm/syntax/ast.ts';
 import { readWithGrammar } from '../../src/asm/syntax/parse-grammar.ts';
-import { readPlainLines } from '../../src/asm/syntax/plain.ts';
+import { takeLine } from '../../src/asm/syntax/plain.ts';
 import { Problems } from '../../src/asm/syntax/problems.ts';
+import { Scanner } from '../../src/asm/syntax/scanner.ts';
+
+/** What the plain reader made of a text. */
+interface PlainText {
+  /** In order. */
+  readonly statements: readonly Statement[];
+  /**
+   * The text with the lines that were read blanked out, for the grammar to read the others at their
+   * places; undefined where none is left.
+   */
+  readonly rest: string | undefined;
+}
+
+/** Reads the lines of a text that {@link takeLine} takes. */
+function readPlainLines(text: string): PlainText {
+  // A comment over several lines hides what stands in them.
+  if (text.includes('/*')) return { statements: [], rest: text };
+  const scanner = new Scanner(text);
+  const statements: Statement[] = [];
+  const rest: string[] = [];
+  let blankFrom = 0;
+  for (let start = 0; start <= text.length; start = scanner.end + 1) {
+    const newline = text.indexOf('\n', start);
+    scanner.at = start;
+    scanner.end = newline < 0 ? text.length : newline;
+    const count = statements.length;
+    if (takeLine(scanner, statements)) continue;
+    statements.length = count;
+    rest.push(blank(text, blankFrom, start), text.slice(start, scanner.end));
+    blankFrom = scanner.end;
+  }
+  if (rest.length === 0) return { statements, rest: undefined };
+  rest.push(blank(text, blankFrom, text.length));
+  return { statements, rest: rest.join('') };
+}
+
+/** As many characters as the text has there; only its line breaks stay. */
+function blank(text: string, from: number, to: number): string {
+  return text.slice(from, to).replace(/[^\n]+/g, (line) => ' '.repeat(line.length));
+}
 
 /** The lines that the plain reader took, at their places. */
 function takenBy(text: string, rest: string | undefined): string {

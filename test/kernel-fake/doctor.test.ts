@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { examine, type Finding } from '../../src/kernel/doctor.ts';
-import { type Machine, parseMounts } from '../../src/kernel/doctor-machine.ts';
-import { KernelFeatures } from '../../src/kernel/features.ts';
+import { examine, type Finding } from '../../src/kernel/doctor/doctor.ts';
+import { type Machine, parseMounts } from '../../src/kernel/doctor/doctor-machine.ts';
+import { KernelFeatures } from '../../src/kernel/features/features.ts';
 
 const ALL = (1n << 41n) - 1n;
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { BtfBuilder, parseBtf } from '../../src/btf/index.ts';
 import { MapType, ProgType } from '../../src/isa/kernel-tables.generated.ts';
-import { KernelFeatures } from '../../src/kernel/features.ts';
-import { acceptedName, allowMemory } from '../../src/kernel/features-fallback.ts';
-import { loadBtf } from '../../src/kernel/load-btf.ts';
+import { KernelFeatures } from '../../src/kernel/features/features.ts';
+import { acceptedName, allowMemory } from '../../src/kernel/features/features-fallback.ts';
+import { loadBtf } from '../../src/kernel/load/load-btf.ts';
 import { btfLoadAttr, mapCreateAttr, progLoadAttr } from '../../src/syscall/bpf-attr.ts';
 import { encodeText } from '../../src/util/bytes.ts';
 import type { TsbpfError } from '../../src/util/errors.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { onlineCpus, parseCpuList } from '../../src/kernel/cpu-list.ts';
-import { PerfMemory } from '../../src/kernel/perf-memory.ts';
-import type { RecordView } from '../../src/kernel/record-view.ts';
-import { RING_BUSY, RING_DISCARD, RingMemory } from '../../src/kernel/ring-memory.ts';
-import { parseTraceLine, TraceParser } from '../../src/kernel/trace-line.ts';
-import { Waiter } from '../../src/kernel/waiter.ts';
+import { PerfMemory } from '../../src/kernel/read/perf-memory.ts';
+import type { RecordView } from '../../src/kernel/read/record-view.ts';
+import { RING_BUSY, RING_DISCARD, RingMemory } from '../../src/kernel/read/ring-memory.ts';
+import { parseTraceLine, TraceParser } from '../../src/kernel/read/trace-line.ts';
+import { Waiter } from '../../src/kernel/read/waiter.ts';
 import { Fd } from '../../src/syscall/fd.ts';
 import { perfEventAttr } from '../../src/syscall/perf-event-attr.ts';
 import { openPerfOutput, pausePerfOutput } from '../../src/syscall/perf-output.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { ProgType } from '../../src/isa/kernel-tables.generated.ts';
+import { excerptLog, VerifierError } from '../../src/kernel/load/verifier-error.ts';
 import { parsePossibleCpus } from '../../src/kernel/machine.ts';
-import { encodeValue } from '../../src/kernel/map-codec.ts';
-import { whyIncompatible } from '../../src/kernel/map-errors.ts';
+import { encodeValue } from '../../src/kernel/maps/map-codec.ts';
+import { whyIncompatible } from '../../src/kernel/maps/map-errors.ts';
 import { kernelName, mapTypeName, programKindOf, progTypeName } from '../../src/kernel/names.ts';
-import { excerptLog, VerifierError } from '../../src/kernel/verifier-error.ts';
 import { toHex, viewOf } from '../../src/util/bytes.ts';
 
 describe('a verifier log', () => {

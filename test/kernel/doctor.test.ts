@@ -12,12 +12,12 @@ import {
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { AttachType } from '../../src/isa/kernel-tables.generated.ts';
+import { attachXdp, detachXdp } from '../../src/kernel/attach/xdp.ts';
 import { canUseBpf } from '../../src/kernel/capabilities.ts';
-import { examine, mountBpffs, mountTracefs } from '../../src/kernel/doctor.ts';
-import { mountsOf, thisMachine } from '../../src/kernel/doctor-machine.ts';
-import { findStale } from '../../src/kernel/doctor-stale.ts';
-import { Program } from '../../src/kernel/program.ts';
-import { attachXdp, detachXdp } from '../../src/kernel/xdp.ts';
+import { examine, mountBpffs, mountTracefs } from '../../src/kernel/doctor/doctor.ts';
+import { mountsOf, thisMachine } from '../../src/kernel/doctor/doctor-machine.ts';
+import { findStale } from '../../src/kernel/doctor/doctor-stale.ts';
+import { Program } from '../../src/kernel/load/program.ts';
 import { tryProgAttach, tryProgDetach } from '../../src/syscall/bpf-attach.ts';
 import { enterNewMountNamespace, enterNewNetworkNamespace, unmount } from '../../src/syscall/namespace.ts';
 import { returns } from '../support/bpf-code.ts';

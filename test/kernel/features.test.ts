@@ -5,13 +5,18 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { HELPERS_BY_PROG_TYPE } from '../../src/isa/helper-protos.generated.ts';
 import { HELPERS } from '../../src/isa/helpers.generated.ts';
-import { loadCollection } from '../../src/kernel/collection.ts';
 import { runningKernel } from '../../src/kernel/facts.ts';
-import { FEATURE_KINDS, featureNames, KernelFeatures } from '../../src/kernel/features.ts';
-import type { FeatureAnswer, FeatureState } from '../../src/kernel/features-answer.ts';
-import { callHelper, probeWithLog, returns } from '../../src/kernel/features-probe.ts';
-import { isAnswer, type ProgTypeName, programOf, variantsOf } from '../../src/kernel/features-programs.ts';
-import { KernelTypes } from '../../src/kernel/features-types.ts';
+import { FEATURE_KINDS, featureNames, KernelFeatures } from '../../src/kernel/features/features.ts';
+import type { FeatureAnswer, FeatureState } from '../../src/kernel/features/features-answer.ts';
+import { callHelper, probeWithLog, returns } from '../../src/kernel/features/features-probe.ts';
+import {
+  isAnswer,
+  type ProgTypeName,
+  programOf,
+  variantsOf,
+} from '../../src/kernel/features/features-programs.ts';
+import { KernelTypes } from '../../src/kernel/features/features-types.ts';
+import { loadCollection } from '../../src/kernel/load/collection.ts';
 import { concatBytes } from '../../src/util/bytes.ts';
 import { tsbpf } from '../support/cli.ts';
 import { describeKernel } from '../support/kernel.ts';

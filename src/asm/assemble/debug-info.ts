@@ -1,7 +1,7 @@
 import { BtfBuilder } from '../../btf/build.ts';
 import { btfExtBytes, type ExtSection } from '../../object/btf-ext-bytes.ts';
 import { SectionType } from '../../object/relocatable.ts';
-import { lineText, type Position, positionAt, type SourceText } from '../../util/diagnostic.ts';
+import { lineText, positionAt } from '../../util/diagnostic.ts';
 import { BtfTypes } from '../types/to-btf.ts';
 import type { Assembler } from './assembler.ts';
 import type { SectionBuilder } from './section-builder.ts';
@@ -128,6 +128,7 @@ export class DebugInfo {
 
   /** A record where the line changes, and one for the start of each function (Linux, check_btf_line). */
   #lines(section: SectionBuilder, functions: readonly OwnFunction[]): ExtSection['lines'][number][] {
+    const { sources } = this.#assembler.problems;
     const starts = new Map(functions.map(({ symbol }) => [symbol.value, symbol.defined!.start]));
     const out: ExtSection['lines'][number][] = [];
     if (starts.size === 0) return out;
@@ -136,7 +137,8 @@ export class DebugInfo {
       // A function that begins with bytes of data is shown where it is declared.
       const place = section.placeOf(offset) ?? starts.get(offset);
       if (place === undefined) continue;
-      const { source, line, column } = this.#lineAt(place);
+      const { source, at } = sources.fileAt(place);
+      const { line, column } = positionAt(source, at);
       const key = `${line} ${source.name}`;
       if (key === last && !starts.has(offset)) continue;
       last = key;
@@ -155,18 +157,5 @@ export class DebugInfo {
   /** A text of the file; a NUL, which ends texts in BTF, is left out. */
   #text(text: string): number {
     return this.builder.string(text.replaceAll('\0', ''));
-  }
-
-  /** What a macro became stands where it is used. */
-  #lineAt(place: number): { readonly source: SourceText } & Position {
-    const { sources } = this.#assembler.problems;
-    let buffer = sources.bufferAt(place);
-    let at = place;
-    while (buffer.origin?.kind === 'macro') {
-      at = buffer.origin.at.start;
-      buffer = sources.bufferAt(at);
-    }
-    const { source, base } = buffer;
-    return { source, ...positionAt(source, at - base) };
   }
 }

@@ -31,13 +31,7 @@ function license(assembler: Assembler, line: DirectiveStatement): void {
   if (!symbol) return;
   symbol.binding = 'global';
   symbol.type = 'object';
-  const size = {
-    kind: 'number',
-    value: BigInt(text.bytes.length + 1),
-    start: text.start,
-    end: text.end,
-  } as const;
-  symbol.size = { expr: size, here: { section, offset: 0 } };
+  assembler.setSize(symbol, text.bytes.length + 1);
 }
 
 /** `.program NAME, "section"` */

@@ -9,7 +9,7 @@ import { commentStart } from '../syntax/raw-directives.ts';
 import type { Assembler } from './assembler.ts';
 import type { PendingRelocation } from './emit.ts';
 import type { SectionBuilder } from './section-builder.ts';
-import type { AsmSymbol } from './symbols.ts';
+import { isSymbol } from './symbols.ts';
 
 const SLOT = 8;
 
@@ -74,10 +74,6 @@ function referencesOf(
   for (const { at } of language.cores)
     if (at.section === section) references.set(at.offset / SLOT, { kind: 'patched' });
   return references;
-}
-
-function isSymbol(target: AsmSymbol | SectionBuilder): target is AsmSymbol {
-  return 'binding' in target;
 }
 
 /** The constant bytes whose address the `lddw` at a slot loads. */

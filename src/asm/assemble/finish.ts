@@ -15,7 +15,7 @@ import { settleFunctions } from './called-places.ts';
 import { Emitter, type PendingRelocation } from './emit.ts';
 import { declareKfuncs } from './kernel-functions.ts';
 import type { SectionBuilder } from './section-builder.ts';
-import { type AsmSymbol, isTemporary } from './symbols.ts';
+import { type AsmSymbol, isSymbol, isTemporary } from './symbols.ts';
 
 /** Looks at code that is complete, with the relocations that belong to it. */
 export type Check = (assembler: Assembler, relocations: readonly PendingRelocation[]) => void;
@@ -53,8 +53,9 @@ export function finish(assembler: Assembler, { check, kfuncs }: Help): Relocatab
   if (check && !assembler.problems.failed) check(assembler, emitter.relocations);
   // Last, when it is known what the instructions ask of the kernel's types.
   if (describesItself(assembler)) assembler.debug.write();
-  const { symbols, indexOf } = symbolTable(assembler, [...emitter.relocations, ...mapRelocations]);
-  const relocations = [...emitter.relocations, ...mapRelocations].map(
+  const wanted = [...emitter.relocations, ...mapRelocations];
+  const { symbols, indexOf } = symbolTable(assembler, wanted);
+  const relocations = wanted.map(
     (pending): SectionRelocation => ({
       section: pending.section.index,
       offset: pending.offset,
@@ -123,8 +124,7 @@ function placeMaps(assembler: Assembler): PendingRelocation[] {
     const symbol = assembler.symbols.mention(name);
     symbol.section = section;
     symbol.value = base + offset;
-    const expr = { kind: 'number', value: BigInt(size), start: 0, end: 0 } as const;
-    symbol.size = { expr, here: { section, offset: symbol.value } };
+    assembler.setSize(symbol, size);
   }
   return entries.map(({ offset, target }) => {
     const symbol = assembler.symbols.mention(target);
@@ -210,10 +210,6 @@ const blank: ElfSymbol = {
   type: 'notype',
   visibility: 'default',
 };
-
-function isSymbol(target: AsmSymbol | SectionBuilder): target is AsmSymbol {
-  return 'binding' in target;
-}
 
 /** The entry of a symbol that the object shows, or undefined. */
 function elfSymbol(assembler: Assembler, symbol: AsmSymbol): ElfSymbol | undefined {

@@ -54,6 +54,11 @@ export function isTemporary(name: string): boolean {
   return name.startsWith('.L');
 }
 
+/** What a relocation names: a symbol, or a section where that has none of its own. */
+export function isSymbol(target: AsmSymbol | SectionBuilder): target is AsmSymbol {
+  return 'binding' in target;
+}
+
 export function newSymbol(name: string): AsmSymbol {
   return {
     name,

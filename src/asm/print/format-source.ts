@@ -1,6 +1,7 @@
 import type { Diagnostic, SourceText } from '../../util/diagnostic.ts';
 import type { Statement } from '../syntax/ast.ts';
-import { type LineReader, SourceLines } from '../syntax/source-lines.ts';
+import type { GrammarReader } from '../syntax/reader.ts';
+import { SourceLines } from '../syntax/source-lines.ts';
 import type { InsnStyle } from './format.ts';
 import { endOf, formatStatement } from './format-statement.ts';
 
@@ -34,7 +35,7 @@ interface Row {
  */
 export function formatSource(
   source: SourceText,
-  read: LineReader,
+  read: GrammarReader,
   options: FormatSourceOptions = {},
 ): FormattedSource {
   const lines = new SourceLines(source, read);

@@ -40,6 +40,12 @@ export function numberValue(text: string): number | bigint {
   return Number.isSafeInteger(value) ? value : BigInt(literal);
 }
 
+/** How a number is written, for who wrote one otherwise. */
+export function numberHelp(text: string): string {
+  if (/^0[0-9]+$/.test(text)) return 'a leading 0 makes a number octal; leave it out';
+  return 'numbers are written 42, 0x2a, 0b101010 or 052 (octal)';
+}
+
 /** The value of a character in single quotes. */
 export function charValue(literal: string): number | { readonly unknownEscape: string } {
   const text = literal.slice(1, -1);

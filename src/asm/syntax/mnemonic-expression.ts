@@ -1,6 +1,6 @@
-import type { BinaryOperator, Expr, UnaryOperator } from './ast.ts';
-import { charValue, numberValue, stringBytes } from './literals.ts';
-import { PRECEDENCE, signed } from './operators.ts';
+import type { Expr, UnaryOperator } from './ast.ts';
+import { charValue, numberHelp, numberValue, stringBytes } from './literals.ts';
+import { operatorAt, PRECEDENCE, signed, UNARY } from './operators.ts';
 import { takeCall, takeExpression } from './plain-expression.ts';
 import { takeString, unknownEscape } from './plain-string.ts';
 import type { Problems } from './problems.ts';
@@ -11,25 +11,12 @@ const MAX_TERMS = 500;
 /** Of parentheses and signs together. */
 const MAX_NESTING = 64;
 
-const UNARY: Readonly<Record<number, UnaryOperator | undefined>> = { 45: '-', 43: '+', 126: '~', 33: '!' };
-const BINARY: Readonly<Record<number, BinaryOperator | undefined>> = {
-  43: '+',
-  45: '-',
-  42: '*',
-  47: '/',
-  37: '%',
-  38: '&',
-  124: '|',
-  94: '^',
-};
 const NUMBER = /^(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[0-7]*|[1-9][0-9]*)$/;
 const CHAR = /'(?:[^'\\\n]|\\[^\n])'/y;
 const STRING = /"(?:[^"\\\n]|\\[^\n])*"/y;
 
 const SLASH = 0x2f;
 const STAR = 0x2a;
-const AMPERSAND = 0x26;
-const BAR = 0x7c;
 const QUOTE = 0x27;
 const OPEN = 0x28;
 const DOUBLE_QUOTE = 0x22;
@@ -106,7 +93,7 @@ export class ExpressionReader {
   #climb(minimum: number): Expr | undefined {
     let left = this.#term();
     while (left) {
-      const op = this.#operator();
+      const op = operatorAt(this.#scanner);
       if (op === undefined || PRECEDENCE[op] < minimum) return left;
       this.#scanner.at += op.length;
       this.#scanner.skipSpaces();
@@ -114,15 +101,6 @@ export class ExpressionReader {
       left = right && { kind: 'binary', op, left, right, start: left.start, end: right.end };
     }
     return undefined;
-  }
-
-  #operator(): BinaryOperator | undefined {
-    const { code } = this.#scanner;
-    const next = this.#scanner.codeAt(1);
-    if (code === 0x3c || code === 0x3e) return next === code ? (code === 0x3c ? '<<' : '>>') : undefined;
-    // Both begin a comment; `&&` and `||` are for conditions.
-    if (code === SLASH && (next === SLASH || next === STAR)) return undefined;
-    return next === code && (code === AMPERSAND || code === BAR) ? undefined : BINARY[code];
   }
 
   #term(): Expr | undefined {
@@ -193,11 +171,7 @@ export class ExpressionReader {
 
   #number(word: string, start: number, end: number): Expr | undefined {
     if (!NUMBER.test(word))
-      return this.#error(start, end, 'bad-number', `'${word}' is not a number`, [
-        /^0[0-9]+$/.test(word)
-          ? 'a leading 0 makes a number octal; leave it out'
-          : 'numbers are written 42, 0x2a, 0b101010 or 052 (octal)',
-      ]);
+      return this.#error(start, end, 'bad-number', `'${word}' is not a number`, [numberHelp(word)]);
     this.#scanner.at = end;
     this.#scanner.skipSpaces();
     const { base } = this.#scanner;

@@ -5,7 +5,7 @@ import { childOf, childrenOf, rangeOf, rangeOfToken, tokenOf } from './cst.ts';
 import { expressionOf } from './cst-expression.ts';
 import { InsnVisitor } from './cst-insn.ts';
 import { AssemblyParser } from './grammar.ts';
-import { stringBytes } from './literals.ts';
+import { numberHelp, stringBytes } from './literals.ts';
 import { takeOptionValue } from './plain.ts';
 import { unknownEscape } from './plain-string.ts';
 import type { Problems } from './problems.ts';
@@ -157,15 +157,10 @@ function syntaxError(error: IRecognitionException, offset: number, reading: Read
     problems.error({ start: offset, end: offset + 2 }, 'unclosed-comment', "the comment has no closing '*/'");
   else if (token.tokenType === t.BadNumber)
     problems.error(range, 'bad-number', `'${token.image}' is not a number`, {
-      help: numberHelp(token.image),
+      help: [numberHelp(token.image)],
     });
   else if (error.message.startsWith('there is no instruction')) unknownInstruction(error, reading);
   else problems.error(range, 'syntax', error.message, { help: separatorHelp(offset, reading) });
-}
-
-function numberHelp(image: string): string[] {
-  if (/^0[0-9]+$/.test(image)) return ['a leading 0 makes a number octal; leave it out'];
-  return ['numbers are written 42, 0x2a, 0b101010 or 052 (octal)'];
 }
 
 const STATEMENT_WORDS = ['if', 'goto', 'gotol', 'may_goto', 'call', 'callx', 'exit', 'lock', 'store_release'];

@@ -1,6 +1,6 @@
-import type { BinaryOperator, Expr, UnaryOperator } from './ast.ts';
+import type { Expr } from './ast.ts';
 import { charValue, numberValue, quotedEnd } from './literals.ts';
-import { PRECEDENCE, signed } from './operators.ts';
+import { operatorAt, PRECEDENCE, signed, UNARY } from './operators.ts';
 import type { RawText } from './raw-directives.ts';
 import { isDigit, isNameStart, isWordPart, type Scanner } from './scanner.ts';
 
@@ -175,18 +175,6 @@ function takePrimary(scanner: Scanner): Expr | undefined {
 const MAX_TERMS = 16;
 const MAX_NESTING = 4;
 
-const UNARY: Readonly<Record<number, UnaryOperator | undefined>> = { 45: '-', 43: '+', 126: '~', 33: '!' };
-const BINARY: Readonly<Record<number, BinaryOperator | undefined>> = {
-  43: '+',
-  45: '-',
-  42: '*',
-  47: '/',
-  37: '%',
-  38: '&',
-  124: '|',
-  94: '^',
-};
-
 /** How much of an expression has been read. */
 interface Extent {
   terms: number;
@@ -213,16 +201,6 @@ function takeParentheses(scanner: Scanner, extent: Extent): Expr | undefined {
   const end = scanner.place + 1;
   extent.nesting--;
   return value && scanner.takeSign(0x29) ? { ...value, start, end } : undefined;
-}
-
-/** The operator here; a comment or an assignment is none. */
-function operatorAt(scanner: Scanner): BinaryOperator | undefined {
-  const { code } = scanner;
-  const next = scanner.codeAt(1);
-  if (code === 0x3c || code === 0x3e) return next === code ? (code === 0x3c ? '<<' : '>>') : undefined;
-  // `//` begins a comment; `&&` and `||` are for conditions.
-  const doubled = next === code && (code === 0x2f || code === 0x26 || code === 0x7c);
-  return doubled ? undefined : BINARY[code];
 }
 
 function climb(scanner: Scanner, extent: Extent, minimum: number): Expr | undefined {

@@ -4,47 +4,8 @@ import { isPlainName, PLAIN_TEXT, takeExpression, trimmed } from './plain-expres
 import { takeInsn } from './plain-insn.ts';
 import { takeString } from './plain-string.ts';
 import { takeRawDirective } from './raw-directives.ts';
-import { isNameStart, isSpace, Scanner } from './scanner.ts';
+import { isNameStart, isSpace, type Scanner } from './scanner.ts';
 import { SPACED_DIRECTIVES } from './spaced-directives.ts';
-
-/** What the plain reader made of a text. */
-export interface PlainText {
-  /** In order. */
-  readonly statements: readonly Statement[];
-  /**
-   * The text with the lines that were read blanked out, for the grammar to read the others at their
-   * places; undefined where none is left.
-   */
-  readonly rest: string | undefined;
-}
-
-/** Reads the lines of a text that {@link takeLine} takes. */
-export function readPlainLines(text: string): PlainText {
-  // A comment over several lines hides what stands in them.
-  if (text.includes('/*')) return { statements: [], rest: text };
-  const scanner = new Scanner(text);
-  const statements: Statement[] = [];
-  const rest: string[] = [];
-  let blankFrom = 0;
-  for (let start = 0; start <= text.length; start = scanner.end + 1) {
-    const newline = text.indexOf('\n', start);
-    scanner.at = start;
-    scanner.end = newline < 0 ? text.length : newline;
-    const count = statements.length;
-    if (takeLine(scanner, statements)) continue;
-    statements.length = count;
-    rest.push(blank(text, blankFrom, start), text.slice(start, scanner.end));
-    blankFrom = scanner.end;
-  }
-  if (rest.length === 0) return { statements, rest: undefined };
-  rest.push(blank(text, blankFrom, text.length));
-  return { statements, rest: rest.join('') };
-}
-
-/** As many characters as the text has there; only its line breaks stay. */
-function blank(text: string, from: number, to: number): string {
-  return text.slice(from, to).replace(/[^\n]+/g, (line) => ' '.repeat(line.length));
-}
 
 const SEMICOLON = 0x3b;
 

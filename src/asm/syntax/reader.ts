@@ -33,7 +33,6 @@ export interface ReaderHost {
 /** A text on the way, with the place that it has been read to. */
 interface Frame {
   readonly scanner: Scanner;
-  readonly source: SourceText;
   next: number;
   /** Conditionals that were open when it began, and when the text around it began. */
   readonly conditionals: number;
@@ -116,7 +115,7 @@ export class TextReader {
     const scanner = new Scanner(buffer.readable, base);
     const outer = this.#frames.at(-1)?.conditionals ?? 0;
     this.#conditionals.enter();
-    this.#frames.push({ scanner, source, next: 0, conditionals: this.#conditionals.depth, outer });
+    this.#frames.push({ scanner, next: 0, conditionals: this.#conditionals.depth, outer });
   }
 
   #pop(frame: Frame): void {
@@ -377,7 +376,7 @@ export class TextReader {
       );
       return;
     }
-    const source = this.#host.include(name, this.#problems.sources.fileAt(range.start));
+    const source = this.#host.include(name, this.#problems.sources.fileAt(range.start).source);
     if (!source) this.#problems.error(at, 'no-such-file', `there is no file '${name}' to include`);
     else if (this.#room(at, 1n, source.text.length))
       this.#push(this.#problems.sources.add(source, { kind: 'include', name, at }));

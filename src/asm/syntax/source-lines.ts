@@ -6,14 +6,8 @@ import { hasMnemonic, laterStatement, readMnemonicLine } from './mnemonic-line.t
 import { takeLabel, takeLine } from './plain.ts';
 import { PRELUDE } from './prelude.ts';
 import { Problems } from './problems.ts';
+import type { GrammarReader } from './reader.ts';
 import { Scanner } from './scanner.ts';
-
-/** The grammar. */
-export type LineReader = (
-  problems: Problems,
-  text: string,
-  base: number,
-) => { readonly statements: readonly Statement[] };
 
 /** A line of a text that is read for its own sake. */
 export interface SourceLine {
@@ -40,13 +34,13 @@ const DEFINES = /^[ \t]*\.macro[ \t]+([\w.$]+)/gm;
 export class SourceLines implements Iterable<SourceLine> {
   readonly #source: SourceText;
   readonly #problems: Problems;
-  readonly #read: LineReader;
+  readonly #read: GrammarReader;
   readonly #macros: ReadonlySet<string>;
   /** Words that an included file may define. */
   readonly #includes: boolean;
   #depth = 0;
 
-  constructor(source: SourceText, read: LineReader) {
+  constructor(source: SourceText, read: GrammarReader) {
     this.#source = source;
     this.#problems = new Problems(source);
     this.#read = read;
@@ -101,12 +95,10 @@ export class SourceLines implements Iterable<SourceLine> {
     const word = scanner.text.slice(scanner.at, scanner.wordEnd());
     if (this.#macros.has(word) || laterStatement(scanner, (name) => this.#macros.has(name))) return undefined;
     const own = new Problems(this.#source);
-    const read = hasMnemonic(scanner)
-      ? readMnemonicLine(scanner, own, (problems, text, base) => this.#grammar(problems, text, base))
-      : undefined;
+    const read = hasMnemonic(scanner) ? readMnemonicLine(scanner, own, this.#read) : undefined;
     const statements = read
       ? [...labels, ...read.statements]
-      : this.#grammar(own, scanner.text.slice(start, end + 1), start).statements;
+      : this.#read(own, scanner.text.slice(start, end + 1), start).statements;
     if (!own.failed) return statements;
     for (const problem of own.list()) {
       const { span, code, message, ...more } = problem;
@@ -115,14 +107,6 @@ export class SourceLines implements Iterable<SourceLine> {
       this.#problems.error(span ?? { start, end }, code, message, more);
     }
     return undefined;
-  }
-
-  #grammar(
-    problems: Problems,
-    text: string,
-    base: number,
-  ): ReturnType<LineReader> & { poisoned: Set<string> } {
-    return { ...this.#read(problems, text, base), poisoned: new Set() };
   }
 
   #styleOf(statement: Statement, scanner: Scanner): 'llvm' | 'mnemonic' {

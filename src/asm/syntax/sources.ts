@@ -62,11 +62,15 @@ export class Sources {
     return buffers[low]!;
   }
 
-  /** The file that an offset lies in, or whose macro brought it. */
-  fileAt(offset: number): SourceText {
-    let buffer = this.bufferAt(offset);
-    while (buffer.origin?.kind === 'macro') buffer = this.bufferAt(buffer.origin.at.start);
-    return buffer.source;
+  /** The file that an offset lies in, and the place there; of what a macro became, where it is used. */
+  fileAt(offset: number): { readonly source: SourceText; readonly at: number } {
+    let at = offset;
+    let buffer = this.bufferAt(at);
+    while (buffer.origin?.kind === 'macro') {
+      at = buffer.origin.at.start;
+      buffer = this.bufferAt(at);
+    }
+    return { source: buffer.source, at: at - buffer.base };
   }
 
   textOf({ start, end }: Range): string {

@@ -1,0 +1,111 @@
+import type { BtfKindName } from '../../btf/index.ts';
+import { AttachType, ProgType } from '../../isa/kernel-tables.generated.ts';
+import type { KernelFacts, ProgramKind } from '../../object/spec.ts';
+import type { Fd } from '../../syscall/fd.ts';
+import { TsbpfError } from '../../util/errors.ts';
+import { openModuleBtf } from '../load/module-btf.ts';
+
+/** What a tracing, LSM or freplace program is loaded for: `attach_btf_id` and `attach_prog_fd`. */
+export interface AttachTarget {
+  /** The target's number among the types of the kernel, of a module or of a program. */
+  readonly btfId: number;
+  /** A descriptor of the module's types or of the program; left out, the kernel's. */
+  readonly fd?: number | undefined;
+}
+
+/** How the kernel's types call what a section names. */
+interface TargetRow {
+  readonly prefix: string;
+  readonly kind: BtfKindName;
+  readonly what: string;
+}
+
+const FUNCTION: TargetRow = { prefix: '', kind: 'func', what: 'function' };
+
+/** Linux, `kernel/bpf/verifier.c`, bpf_check_attach_target(). */
+const ROWS: Readonly<Partial<Record<number, TargetRow>>> = {
+  [AttachType.TRACE_RAW_TP]: { prefix: 'btf_trace_', kind: 'typedef', what: 'tracepoint' },
+  [AttachType.TRACE_ITER]: { prefix: 'bpf_iter_', kind: 'func', what: 'iterator' },
+  [AttachType.TRACE_FENTRY]: FUNCTION,
+  [AttachType.TRACE_FEXIT]: FUNCTION,
+  [AttachType.MODIFY_RETURN]: FUNCTION,
+  [AttachType.LSM_MAC]: { prefix: 'bpf_lsm_', kind: 'func', what: 'LSM hook' },
+  [AttachType.LSM_CGROUP]: { prefix: 'bpf_lsm_', kind: 'func', what: 'LSM hook' },
+};
+
+/** Whether programs of this kind name their target when they are loaded. */
+export function namesTargetAtLoad(kind: Pick<ProgramKind, 'progType' | 'expectedAttachType'>): boolean {
+  const ofType = kind.progType === ProgType.TRACING || kind.progType === ProgType.LSM;
+  return ofType && ROWS[kind.expectedAttachType] !== undefined;
+}
+
+/** The targets of one load's programs; modules' types stay open until the programs are loaded. */
+export class AttachTargets {
+  readonly #facts: KernelFacts;
+  readonly #own: (fd: Fd) => Fd;
+  readonly #modules: Map<string, Fd> = new Map();
+
+  constructor(facts: KernelFacts, own: (fd: Fd) => Fd) {
+    this.#facts = facts;
+    this.#own = own;
+  }
+
+  /**
+   * @returns undefined for kinds that name no target at load
+   * @throws {TsbpfError} `ATTACH_TARGET_MISSING`, `ATTACH_TARGET_NOT_FOUND`, `KERNEL_BTF_UNAVAILABLE`
+   */
+  of(kind: ProgramKind, program: string): AttachTarget | undefined {
+    const row = namesTargetAtLoad(kind) ? ROWS[kind.expectedAttachType] : undefined;
+    if (!row) return undefined;
+    const name = kind.attachTo;
+    if (name === undefined) {
+      throw new TsbpfError(
+        'ATTACH_TARGET_MISSING',
+        `program '${program}' does not say which ${row.what} it is for`,
+        { hint: 'name it behind the slash of its section, as in tp_btf/sched_switch or fentry/do_unlinkat' },
+      );
+    }
+    return this.#find(row, name);
+  }
+
+  #find(row: TargetRow, text: string): AttachTarget {
+    const { btf, moduleBtf } = this.#facts;
+    if (!btf) {
+      throw new TsbpfError(
+        'KERNEL_BTF_UNAVAILABLE',
+        `the types of the kernel are not known, so '${text}' is not found`,
+        {
+          hint: 'the kernel needs CONFIG_DEBUG_INFO_BTF',
+        },
+      );
+    }
+    const colon = text.indexOf(':');
+    const [module, name] = colon < 0 ? ['', text] : [text.slice(0, colon), text.slice(colon + 1)];
+    if (module === '' || module === 'vmlinux') {
+      const btfId = btf.findByName(row.prefix + name, row.kind);
+      if (btfId !== undefined) return { btfId };
+    }
+    for (const [owner, types] of moduleBtf ?? []) {
+      if (module !== '' && module !== owner) continue;
+      const btfId = types.findByName(row.prefix + name, row.kind);
+      // Those of the kernel itself have the lower numbers.
+      if (btfId !== undefined && btfId >= types.firstId) return { btfId, fd: this.#open(owner).number };
+    }
+    throw new TsbpfError(
+      'ATTACH_TARGET_NOT_FOUND',
+      `the kernel has no ${row.what} '${name}'${module && ` in ${module}`}`,
+    );
+  }
+
+  #open(module: string): Fd {
+    const known = this.#modules.get(module);
+    if (known) return known;
+    const fd = this.#own(openModuleBtf(module));
+    this.#modules.set(module, fd);
+    return fd;
+  }
+
+  close(): void {
+    for (const fd of this.#modules.values()) fd.close();
+  }
+}

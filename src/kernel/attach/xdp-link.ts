@@ -1,0 +1,34 @@
+import { AttachType, ProgType } from '../../isa/kernel-tables.generated.ts';
+import { findLink, XdpFlag } from '../../syscall/rtnetlink.ts';
+import type { Program } from '../load/program.ts';
+import { requireType } from './attach-type.ts';
+import { createLink, type Link } from './link.ts';
+import type { XdpMode } from './xdp.ts';
+
+export interface AttachXdpLinkOptions {
+  /** Its name or index, in this thread's network namespace. */
+  readonly interface: string | number;
+  /** Left out, the kernel takes native where the driver has it, else generic. */
+  readonly mode?: XdpMode;
+}
+
+const MODE_FLAGS: Record<XdpMode, number> = {
+  generic: XdpFlag.SKB_MODE,
+  native: XdpFlag.DRV_MODE,
+  offload: XdpFlag.HW_MODE,
+};
+
+/**
+ * Attaches an XDP program by a link (Linux 5.9): it is off when the link closes, even where the
+ * process dies, and nobody replaces it over rtnetlink meanwhile.
+ *
+ * @example `using link = attachXdpLink(program, { interface: 'veth0', mode: 'native' });`
+ * @throws {TsbpfError} `INTERFACE_NOT_FOUND`, `PROG_TYPE_WRONG`
+ * @throws {SyscallError} EBUSY (occupied), EOPNOTSUPP (no native XDP), EPERM
+ */
+export function attachXdpLink(program: Program, options: AttachXdpLinkOptions): Link {
+  requireType(program, [ProgType.XDP], 'an interface');
+  const { ifindex, ifname } = findLink(options.interface);
+  const flags = options.mode ? MODE_FLAGS[options.mode] : 0;
+  return createLink(program, { target: ifindex, attachType: AttachType.XDP, flags }, `${ifname} (xdp)`);
+}

@@ -1,0 +1,251 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { MapType } from '../../isa/kernel-tables.generated.ts';
+import type { MapSpec, ObjectSpec, VariableSpec } from '../../object/spec.ts';
+import type { Fd } from '../../syscall/fd.ts';
+import { TsbpfError } from '../../util/errors.ts';
+import { didYouMean } from '../../util/suggest.ts';
+import { possibleCpus } from '../machine.ts';
+import { BpfMap } from '../maps/map.ts';
+import type { MapValue } from '../maps/map-codec.ts';
+import { patchVariable } from '../maps/variable.ts';
+import { mapTypeName } from '../names.ts';
+
+/** What a load may change about maps. */
+export interface MapLoadOptions {
+  /** Maps to use in place of the object's own, by name. Their contents are left as they are. */
+  readonly maps?: Readonly<Record<string, BpfMap>> | undefined;
+  /** Initial values of global variables, constants among them. */
+  readonly variables?: Readonly<Record<string, MapValue>> | undefined;
+  readonly mapOptions?: Readonly<Record<string, { readonly maxEntries?: number }>> | undefined;
+  /** The directory, in a BPF file system, of maps that ask to be pinned by their name. */
+  readonly pinPath?: string | undefined;
+}
+
+/** A map of a collection and how it came to be. */
+export interface LoadedMap {
+  readonly map: BpfMap;
+  /** False for maps that were there before: given by the caller, or found at their pin. */
+  readonly created: boolean;
+  /** True where the caller gave it. */
+  readonly given: boolean;
+  /** Where it is to be pinned once everything has succeeded. */
+  readonly pinAt: string | undefined;
+}
+
+type Opened = (map: BpfMap) => BpfMap;
+
+/** LIBBPF_PIN_BY_NAME. */
+const PIN_BY_NAME = 1;
+
+/** Types whose entries must be as the spec says, or are sized by the machine. */
+function maxEntriesOf(spec: MapSpec, options: MapLoadOptions): number {
+  const wanted = options.mapOptions?.[spec.name]?.maxEntries ?? spec.maxEntries;
+  // One slot a CPU is what every user of a perf event array means by leaving it out.
+  return wanted === 0 && spec.type === MapType.PERF_EVENT_ARRAY ? possibleCpus() : wanted;
+}
+
+/**
+ * Creates, opens or takes over every map of an object, and fills the data sections.
+ *
+ * @param own called with each map as soon as it is open, so that a failure closes it
+ * @throws {TsbpfError} `MAP_UNKNOWN`, `VARIABLE_UNKNOWN`, `MAP_INCOMPATIBLE`, `PIN_PATH_MISSING` @throws {SyscallError}
+ */
+export function loadMaps(
+  spec: ObjectSpec,
+  options: MapLoadOptions,
+  btf: Fd | undefined,
+  own: Opened,
+): Map<string, LoadedMap> {
+  expectKnown('map', Object.keys(options.maps ?? {}), spec.maps, 'MAP_UNKNOWN');
+  expectKnown('map', Object.keys(options.mapOptions ?? {}), spec.maps, 'MAP_UNKNOWN');
+  expectKnown('variable', Object.keys(options.variables ?? {}), spec.variables, 'VARIABLE_UNKNOWN');
+  const loaded = new Map<string, LoadedMap>();
+  const wanted = [...spec.maps.values()].filter(({ autocreate }) => autocreate !== false);
+  for (const mapSpec of wanted) {
+    const entry = loadMap(mapSpec, options, btf, own);
+    loaded.set(mapSpec.name, entry);
+    refuseVariablesOfGiven(spec, mapSpec, entry, options);
+  }
+  for (const mapSpec of wanted) fillMap(spec, mapSpec, loaded, options);
+  return loaded;
+}
+
+function expectKnown(
+  noun: string,
+  names: readonly string[],
+  known: ReadonlyMap<string, unknown>,
+  code: string,
+): void {
+  const name = names.find((wanted) => !known.has(wanted));
+  if (name === undefined) return;
+  const there = [...known.keys()];
+  throw new TsbpfError(code, `the object has no ${noun} '${name}'; it has: ${there.join(', ') || 'none'}`, {
+    hint: didYouMean(name, there)[0],
+  });
+}
+
+function loadMap(spec: MapSpec, options: MapLoadOptions, btf: Fd | undefined, own: Opened): LoadedMap {
+  const given = options.maps?.[spec.name];
+  const maxEntries = maxEntriesOf(spec, options);
+  if (given) {
+    expectCompatible(given, spec, undefined, 'the map given for it');
+    return { map: own(given.duplicate()), created: false, given: true, pinAt: undefined };
+  }
+  const pinAt = pinPathOf(spec, options);
+  if (pinAt !== undefined && existsSync(pinAt)) {
+    const map = own(BpfMap.openPinned(pinAt));
+    expectCompatible(map, spec, maxEntries, `the one pinned at ${pinAt}`);
+    return { map, created: false, given: false, pinAt: undefined };
+  }
+  const map = own(createMap(spec, maxEntries, btf));
+  return { map, created: true, given: false, pinAt };
+}
+
+function createMap(spec: MapSpec, maxEntries: number, btf: Fd | undefined): BpfMap {
+  refuseUnsupported(spec);
+  const { name, type, keySize, valueSize, flags, extra, numaNode, key, value, inner } = spec;
+  const innerMap = inner && createMap(inner, inner.maxEntries, undefined);
+  try {
+    const typed = btf && key !== undefined && value !== undefined;
+    return BpfMap.create({
+      name,
+      type,
+      keySize,
+      valueSize,
+      maxEntries,
+      flags,
+      extra,
+      numaNode,
+      innerMap,
+      btf: typed ? { fd: btf, keyTypeId: key, valueTypeId: value } : undefined,
+    });
+  } finally {
+    innerMap?.close();
+  }
+}
+
+/** What an object can say and this loader cannot do, said instead of an EINVAL. */
+function refuseUnsupported({ name, type, structOps, contents }: MapSpec): void {
+  if (structOps) {
+    throw new TsbpfError(
+      'STRUCT_OPS_UNSUPPORTED',
+      `'${name}' is a struct of functions for the kernel (${structOps.struct}), which cannot be loaded yet`,
+      { hint: 'leave it out: loadCollection(pruneSpec(spec, { programs: […] }))' },
+    );
+  }
+  const [data] = contents;
+  if (type === MapType.ARENA && data?.kind === 'bytes' && data.value.some((byte) => byte !== 0)) {
+    throw new TsbpfError(
+      'ARENA_DATA_UNSUPPORTED',
+      `variables in the arena '${name}' have initial values, which cannot be placed there yet`,
+      { hint: 'set them from a program, or leave them zero' },
+    );
+  }
+}
+
+/** PIN_GLOBAL_NS of iproute2, where nothing else is said. */
+const GLOBAL_PINS = '/sys/fs/bpf/tc/globals';
+
+function globalPins({ name }: MapSpec): string {
+  try {
+    mkdirSync(GLOBAL_PINS, { recursive: true });
+    return GLOBAL_PINS;
+  } catch (cause) {
+    throw new TsbpfError(
+      'PIN_PATH_MISSING',
+      `map '${name}' asks to be pinned in ${GLOBAL_PINS}, which cannot be made`,
+      { cause, hint: 'mount -t bpf bpf /sys/fs/bpf, or give pinPath' },
+    );
+  }
+}
+
+function pinPathOf(spec: MapSpec, options: MapLoadOptions): string | undefined {
+  if (spec.pinning === 'none') return undefined;
+  if (typeof spec.pinning === 'number' && spec.pinning !== PIN_BY_NAME) return undefined;
+  if (options.pinPath === undefined && spec.pinning === 'globalNs') {
+    return join(globalPins(spec), spec.name);
+  }
+  if (options.pinPath !== undefined) return join(options.pinPath, spec.name);
+  throw new TsbpfError(
+    'PIN_PATH_MISSING',
+    `map '${spec.name}' asks to be pinned by its name, but not where`,
+    {
+      hint: "give pinPath, for example '/sys/fs/bpf'",
+    },
+  );
+}
+
+function expectCompatible(map: BpfMap, spec: MapSpec, maxEntries: number | undefined, which: string): void {
+  const differing = [
+    ['type', mapTypeName(map.type), mapTypeName(spec.type)],
+    ['key size', map.keySize, spec.keySize],
+    ['value size', map.valueSize, spec.valueSize],
+    ...(maxEntries === undefined ? [] : [['maxEntries', map.maxEntries, maxEntries]]),
+  ].find(([, has, wants]) => has !== wants);
+  if (!differing) return;
+  const [attribute, has, wants] = differing;
+  throw new TsbpfError(
+    'MAP_INCOMPATIBLE',
+    `map '${spec.name}' wants ${attribute} ${wants}, but ${which} has ${attribute} ${has}`,
+  );
+}
+
+function refuseVariablesOfGiven(
+  spec: ObjectSpec,
+  map: MapSpec,
+  { created }: LoadedMap,
+  options: MapLoadOptions,
+): void {
+  if (created) return;
+  const name = Object.keys(options.variables ?? {}).find(
+    (name) => spec.variables.get(name)?.map === map.name,
+  );
+  if (name === undefined) return;
+  throw new TsbpfError(
+    'VARIABLE_NOT_OURS',
+    `variable '${name}' lives in '${map.name}', which existed before and is left as it is`,
+    { hint: 'set it after the load' },
+  );
+}
+
+function fillMap(
+  spec: ObjectSpec,
+  mapSpec: MapSpec,
+  loaded: ReadonlyMap<string, LoadedMap>,
+  options: MapLoadOptions,
+): void {
+  const { map, created } = loaded.get(mapSpec.name)!;
+  if (!created) return;
+  const variables = Object.entries(options.variables ?? {}).flatMap(([name, value]) => {
+    const variable = spec.variables.get(name)!;
+    return variable.map === mapSpec.name ? [[variable, value] as const] : [];
+  });
+  if (mapSpec.origin === 'data') fillSection(map, mapSpec, variables);
+  else {
+    for (const entry of mapSpec.contents) {
+      if (entry.kind === 'bytes' && map.type !== MapType.ARENA) map.set(entry.key, entry.value);
+      else if (entry.kind === 'map') map.set(entry.key, innerOf(loaded, mapSpec, entry.map));
+    }
+  }
+  if (mapSpec.freeze) map.freeze();
+}
+
+function fillSection(
+  map: BpfMap,
+  spec: MapSpec,
+  variables: readonly (readonly [VariableSpec, MapValue])[],
+): void {
+  const section = new Uint8Array(spec.valueSize);
+  const [first] = spec.contents;
+  if (first?.kind === 'bytes') section.set(first.value.subarray(0, section.length));
+  for (const [variable, value] of variables) patchVariable(section, variable, value);
+  // The kernel makes its entries of zeros; .bss needs no call.
+  if (section.some((byte) => byte !== 0)) map.set(0, section);
+}
+
+function innerOf(loaded: ReadonlyMap<string, LoadedMap>, outer: MapSpec, name: string): BpfMap {
+  const inner = loaded.get(name);
+  if (inner) return inner.map;
+  throw new TsbpfError('INNER_MAP_MISSING', `a slot of '${outer.name}' names '${name}', which is no map`);
+}
