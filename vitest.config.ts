@@ -5,6 +5,7 @@ export default defineConfig({
   oxc: { target: 'node20' },
   test: {
     reporters: ['default', './test/support/reporter.ts'],
+    setupFiles: ['./test/support/seed.ts'],
     projects: [
       {
         extends: true,

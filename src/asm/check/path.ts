@@ -47,7 +47,8 @@ class Path {
   readonly #computed = new Map<string, number>();
   /** By offset from r10: what was spilled there. */
   readonly #spilled = new Map<number, number>();
-  readonly #bounds = new Map<string, Bounds>();
+  /** By the number of the value. */
+  readonly #bounds = new Map<number, Bounds>();
   readonly #compared = new Map<string, boolean>();
   #next = REGISTER_COUNT;
 
@@ -90,14 +91,12 @@ class Path {
   }
 
   #bound(op: string, width: number, same: number, operand: bigint, taken: boolean): boolean {
-    const key = `${same} ${width}`;
-    const bounds = this.#bounds.get(key) ?? new Bounds(width);
-    this.#bounds.set(key, bounds);
-    if (!bounds.assume(op, operand, taken)) return false;
-    const value = bounds.only;
-    if (value === undefined || width !== 64) return true;
+    const bounds = this.#bounds.get(same) ?? new Bounds();
+    this.#bounds.set(same, bounds);
+    if (!bounds.assume(op, width, operand, taken)) return false;
+    if (bounds.low !== bounds.high) return true;
     for (let register = 0; register < FRAME_POINTER; register++)
-      if (this.#sames[register] === same) this.#registers[register] = this.#values.constant(value);
+      if (this.#sames[register] === same) this.#registers[register] = this.#values.constant(bounds.low);
     return true;
   }
 
@@ -125,13 +124,26 @@ class Path {
       const spilled = base.kind === 'stack' && this.#spilled.get(base.offset + code.off[slot]!);
       return typeof spilled === 'number' ? spilled : this.#next++;
     }
-    if (def.kind !== 'alu' && def.kind !== 'neg' && def.kind !== 'end' && def.kind !== 'movsx')
+    if (def.kind !== 'alu' && def.kind !== 'neg' && def.kind !== 'end' && def.kind !== 'movsx') {
+      if (def.kind === 'ldx' && def.size < 8) this.#bounds.set(this.#next, belowBits(8 * def.size));
       return this.#next++;
+    }
     const before = def.op === '' || def.kind === 'movsx' ? '' : dst;
     const key = `${def.name} ${before} ${def.x ? src : code.imm[slot]}`;
     const known = this.#computed.get(key) ?? this.#next++;
+    if (!this.#computed.has(key)) this.#limit(known, slot, def, dst);
     this.#computed.set(key, known);
     return known;
+  }
+
+  /** What is known of a value because of how it is computed. */
+  #limit(result: number, slot: number, def: InsnDef, dst: number): void {
+    if (def.cls === InsnClass.ALU) this.#bounds.set(result, belowBits(def.kind === 'end' ? def.width : 32));
+    const from = this.#bounds.get(dst);
+    if (def.name !== 'add_k' || from === undefined || this.#graph.references.has(slot)) return;
+    const added = BigInt(this.#graph.code.imm[slot]!);
+    const [low, high] = [from.low + added, from.high + added];
+    if (low >= 0n && high < 1n << 64n) this.#bounds.set(result, new Bounds(low, high));
   }
 
   #spill(slot: number, def: InsnDef): void {
@@ -145,4 +157,8 @@ class Path {
     for (let at = offset - 7; at < offset + def.size; at++) this.#spilled.delete(at);
     if (def.name === 'stxdw') this.#spilled.set(offset, this.#sames[code.src[slot]!]!);
   }
+}
+
+function belowBits(bits: number): Bounds {
+  return new Bounds(0n, (1n << BigInt(bits)) - 1n);
 }

@@ -4,14 +4,13 @@ import { ProgType } from '../../isa/kernel-tables.generated.ts';
 import type { CheckContext } from './context.ts';
 import { type Finding, refusal } from './finding.ts';
 import { calledHelper } from './operands.ts';
-import { type Way, WayFinder } from './way.ts';
+import type { Way, WayFinder } from './way.ts';
 
 /** Registers that are read on a way on which nothing has set them; one finding for each that left them so. */
-export function checkUnset(context: CheckContext): Finding[] {
+export function checkUnset(context: CheckContext, ways: WayFinder): Finding[] {
   const { graph, registers, constants } = context;
   const findings: Finding[] = [];
   const told = new Set<string>();
-  let ways: WayFinder | undefined;
   for (let block = 0; block < graph.blockCount; block++) {
     if (!constants.isExecuted(block)) continue;
     let unset = registers.unsetIn[block]!;
@@ -20,7 +19,6 @@ export function checkUnset(context: CheckContext): Finding[] {
       const bad = readsOf(context, slot) & unset;
       for (let register = 0; bad >> register !== 0; register++) {
         if (((bad >> register) & 1) === 0) continue;
-        ways ??= new WayFinder(context);
         const way = ways.find(slot, register);
         const key = `${graph.functionOf[block]} ${register} ${way?.origin}`;
         if (!way || told.has(key)) continue;

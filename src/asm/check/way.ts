@@ -30,6 +30,8 @@ interface Frame {
 export class WayFinder {
   readonly #context: CheckContext;
   readonly #distance: Int32Array;
+  /** By block. */
+  readonly #reached = new Map<number, boolean>();
   #steps = MAX_STEPS;
   #limit = 0;
 
@@ -38,7 +40,25 @@ export class WayFinder {
     this.#distance = distances(context);
   }
 
+  /** Whether control can come to a slot, as far as comparisons tell; false where that would take too long. */
+  leadsTo(slot: number): boolean {
+    const block = this.#context.graph.blockOf[slot]!;
+    const known = this.#reached.get(block);
+    if (known !== undefined) return known;
+    const reached = this.#search(slot, undefined) !== undefined;
+    this.#reached.set(block, reached);
+    return reached;
+  }
+
   find(slot: number, register: number): Way | undefined {
+    const stack = this.#search(slot, register);
+    return stack && this.#way(stack, slot, register);
+  }
+
+  /**
+   * A way from the start to a slot, the last block first; with a register one on which it carries no value.
+   */
+  #search(slot: number, register: number | undefined): readonly Frame[] | undefined {
     const { graph } = this.#context;
     this.#limit = Math.max(0, this.#steps - MAX_STEPS_OF_ONE);
     const use = graph.blockOf[slot]!;
@@ -49,7 +69,10 @@ export class WayFinder {
       // The block of the use may come again as a whole, where it is in a loop.
       const key = stack.length === 0 ? -1 : keyOf(block, carries);
       if (onPath.has(key)) return false;
-      const found = carries ? this.#lastSet(block, end, register) : { kind: 'through' as const };
+      const found =
+        carries && register !== undefined
+          ? this.#lastSet(block, end, register)
+          : { kind: 'through' as const };
       if (found.kind === 'set') return false;
       const origin = found.kind === 'clobbered' ? found.slot : known;
       onPath.add(key);
@@ -57,9 +80,9 @@ export class WayFinder {
       stack.push({ block, carries: carries && found.kind === 'through', origin, before, next: 0 });
       return block === firstBlock && this.#canBegin(block, stack.at(-1)!, register);
     };
-    let complete = enter(use, true, undefined, slot);
+    let complete = enter(use, register !== undefined, undefined, slot);
     while (stack.length > 0 && this.#steps > this.#limit) {
-      if (complete && this.#feasible(stack)) return this.#way(stack, slot, register);
+      if (complete && this.#feasible(stack)) return stack;
       const top = stack.at(-1)!;
       const block = top.before[top.next++];
       if (block === undefined) {
@@ -89,8 +112,8 @@ export class WayFinder {
     return { kind: (registers.unsetIn[block]! >> register) & 1 ? 'through' : 'set' };
   }
 
-  #canBegin(block: number, { carries }: Frame, register: number): boolean {
-    if (!carries) return true;
+  #canBegin(block: number, { carries }: Frame, register: number | undefined): boolean {
+    if (!carries || register === undefined) return true;
     const { graph, functions } = this.#context;
     const program = functions[graph.functionOf[block]!]?.isProgram ?? false;
     return register === 0 || register > 5 || (program && register !== 1);
