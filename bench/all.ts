@@ -2,6 +2,7 @@
 import { benchAsm } from './asm.ts';
 import { benchCodec } from './codec.ts';
 import { benchCore } from './core.ts';
+import { benchLoad } from './load.ts';
 import { benchObjects } from './objects.ts';
 import { benchReaders } from './readers.ts';
 import { benchSoak } from './soak.ts';
@@ -11,6 +12,7 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   asm: benchAsm,
   codec: benchCodec,
   core: benchCore,
+  load: benchLoad,
   objects: benchObjects,
   readers: benchReaders,
   soak: benchSoak,

@@ -33,6 +33,11 @@ export interface ExtRecords<T> {
   readonly sections: readonly string[];
   /** Empty for a section that has none. */
   of(section: string): readonly T[];
+  /**
+   * The same records as the words that they are, those that are known of each one behind the other: an
+   * object may have a line record for every instruction.
+   */
+  words(section: string): Uint32Array;
 }
 
 /** What a `.BTF.ext` says. */
@@ -116,7 +121,7 @@ function readPart<T>(
   const runs = new Map<string, Run[]>();
   // An older header ends before the CO-RE part.
   const length = headerSize < part.at + 8 ? 0 : reader.u32(part.at + 4, `header/${part.name}_len`);
-  if (length === 0) return new LazyRecords(runs, 0, read);
+  if (length === 0) return new LazyRecords(reader, runs, { size: 0, known: part.recordSize }, read);
   let at = headerSize + reader.u32(part.at, `header/${part.name}_off`);
   reader.need(at, length, `header/${part.name}_len`);
   const end = at + length;
@@ -143,20 +148,34 @@ function readPart<T>(
     else runs.set(section, [{ at, count }]);
     at += count * recordSize;
   }
-  return new LazyRecords(runs, recordSize, read);
+  return new LazyRecords(reader, runs, { size: recordSize, known: part.recordSize }, read);
 }
 
 const NONE: readonly never[] = Object.freeze([]);
 
+/** Bytes of a record, and those of them that are known. */
+interface Sizes {
+  readonly size: number;
+  readonly known: number;
+}
+
 class LazyRecords<T> implements ExtRecords<T> {
+  readonly #reader: ByteReader;
   readonly #runs: ReadonlyMap<string, readonly Run[]>;
-  readonly #recordSize: number;
+  readonly #sizes: Sizes;
   readonly #read: (at: number) => T;
   readonly #known: Map<string, readonly T[]> = new Map();
+  readonly #words: Map<string, Uint32Array> = new Map();
 
-  constructor(runs: ReadonlyMap<string, readonly Run[]>, recordSize: number, read: (at: number) => T) {
+  constructor(
+    reader: ByteReader,
+    runs: ReadonlyMap<string, readonly Run[]>,
+    sizes: Sizes,
+    read: (at: number) => T,
+  ) {
+    this.#reader = reader;
     this.#runs = runs;
-    this.#recordSize = recordSize;
+    this.#sizes = sizes;
     this.#read = read;
   }
 
@@ -167,18 +186,29 @@ class LazyRecords<T> implements ExtRecords<T> {
   of(section: string): readonly T[] {
     let records = this.#known.get(section);
     if (!records) {
-      const runs = this.#runs.get(section);
-      if (!runs) return NONE;
-      records = this.#decode(runs);
+      records = this.#each(section, this.#read);
       this.#known.set(section, records);
     }
     return records;
   }
 
-  #decode(runs: readonly Run[]): readonly T[] {
-    const out: T[] = [];
-    for (const { at, count } of runs)
-      for (let index = 0; index < count; index++) out.push(this.#read(at + index * this.#recordSize));
+  words(section: string): Uint32Array {
+    const known = this.#words.get(section);
+    if (known) return known;
+    const places = this.#each(section, (at) => at);
+    const each = this.#sizes.known / 4;
+    const words = new Uint32Array(places.length * each);
+    for (const [index, at] of places.entries())
+      for (let word = 0; word < each; word++)
+        words[index * each + word] = this.#reader.u32(at + 4 * word, 'record');
+    this.#words.set(section, words);
+    return words;
+  }
+
+  #each<R>(section: string, read: (at: number) => R): readonly R[] {
+    const out: R[] = [];
+    for (const { at, count } of this.#runs.get(section) ?? NONE)
+      for (let index = 0; index < count; index++) out.push(read(at + index * this.#sizes.size));
     return out;
   }
 }

@@ -6,6 +6,7 @@ import { DebugInfo } from './debug-info.ts';
 import { collectExterns } from './externs.ts';
 import { cutFunctions, type FunctionCut, type FunctionTable } from './functions.ts';
 import { inheritKinds, slotReader } from './id-sections.ts';
+import { setLineWords } from './line-words.ts';
 import { MapPlaces } from './map-places.ts';
 import { type BtfMapDraft, finishBtfMaps, readBtfMaps } from './maps-btf.ts';
 import { dataSections, readDataMap, readVariables, withArenaData } from './maps-data.ts';
@@ -94,6 +95,7 @@ function collectFunctions(
       program: kinds[index],
     };
     linesOf.set(spec, debug.lines(section, cut));
+    setLineWords(spec, debug.lineWords(section, cut));
     Object.defineProperty(spec, 'lines', LINES);
     return Object.freeze(cut.hidden ? Object.defineProperty(spec, 'hidden', HIDDEN) : spec);
   });

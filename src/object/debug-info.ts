@@ -3,6 +3,7 @@ import type { CoreRelocationRecord, ExtRecords, FuncInfoRecord, LineInfoRecord }
 import { SLOT_SIZE } from '../isa/codec.ts';
 import type { Context } from './context.ts';
 import type { FunctionCut } from './functions.ts';
+import { LINE_WORDS } from './line-words.ts';
 import type { CoreRelocation, LineInfo, LineTable } from './spec.ts';
 
 interface Placed {
@@ -13,6 +14,7 @@ interface Placed {
 export class DebugInfo {
   readonly #context: Context;
   readonly #sorted: WeakMap<readonly Placed[], readonly Placed[]> = new WeakMap();
+  readonly #sortedWords: Map<string, Uint32Array> = new Map();
 
   /** The first section of each name: `.BTF.ext` knows names alone. */
   readonly #sectionOf: Map<string, number> = new Map();
@@ -63,6 +65,40 @@ export class DebugInfo {
       );
       return made;
     };
+  }
+
+  /** The same as words, for {@link lineWords}. */
+  lineWords(section: string, cut: FunctionCut): () => Uint32Array {
+    const { ext, btf } = this.#context;
+    if (!btf || !ext || this.#sectionOf.get(section) !== cut.section) return () => new Uint32Array();
+    return () => {
+      const all = this.#wordsInOrder(section);
+      const words = all.slice(wordsBound(all, cut.start), wordsBound(all, cut.end));
+      for (let at = 0; at < words.length; at += LINE_WORDS) {
+        words[at] = this.#slot({ byteOffset: words[at]! }, cut);
+        const text = Math.max(words[at + 1]!, words[at + 2]!);
+        // Tells what is wrong.
+        if (text >= btf.btf.stringsEnd) btf.btf.string(text);
+      }
+      return words;
+    };
+  }
+
+  #wordsInOrder(section: string): Uint32Array {
+    const known = this.#sortedWords.get(section);
+    if (known) return known;
+    const { lines } = this.#context.ext!;
+    let words = lines.words(section);
+    let last = 0;
+    for (let at = 0; at < words.length; at += LINE_WORDS) {
+      if (words[at]! < last) {
+        words = sortedRecords(words);
+        break;
+      }
+      last = words[at]!;
+    }
+    this.#sortedWords.set(section, words);
+    return words;
   }
 
   #line(record: LineInfoRecord, cut: FunctionCut, btf: Btf): LineInfo {
@@ -131,4 +167,25 @@ function lowerBound(records: readonly Placed[], byteOffset: number): number {
     else high = middle;
   }
   return low;
+}
+
+/** As `lowerBound`, in words: where the first record at or behind a byte offset begins. */
+function wordsBound(words: Uint32Array, byteOffset: number): number {
+  let low = 0;
+  let high = words.length / LINE_WORDS;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (words[middle * LINE_WORDS]! < byteOffset) low = middle + 1;
+    else high = middle;
+  }
+  return low * LINE_WORDS;
+}
+
+function sortedRecords(words: Uint32Array): Uint32Array {
+  const order = Array.from({ length: words.length / LINE_WORDS }, (_, index) => index * LINE_WORDS);
+  order.sort((a, b) => words[a]! - words[b]!);
+  const out = new Uint32Array(words.length);
+  for (const [index, from] of order.entries())
+    out.set(words.subarray(from, from + LINE_WORDS), index * LINE_WORDS);
+  return out;
 }

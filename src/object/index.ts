@@ -3,7 +3,7 @@ export { type BindingsOptions, generateBindings, pascalCase } from './bindings.t
 export { type CollectOptions, collect } from './collect.ts';
 export { parseKconfig, withKconfig } from './externs-kconfig.ts';
 export { findProgram, programsOf } from './find.ts';
-export { type ExtInfo, extInfo, type FuncInfo, type KernelLineInfo, kernelBtf } from './kernel-info.ts';
+export { type ExtInfo, extInfo, type FuncInfo, kernelBtf } from './kernel-info.ts';
 export { isGplCompatible } from './license.ts';
 export { link } from './link.ts';
 export { lower } from './lower.ts';

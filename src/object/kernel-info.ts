@@ -4,6 +4,7 @@ import { type BtfFeatures, sanitiseBtf } from '../btf/sanitise.ts';
 import type { BtfDatasec, BtfSectionVar } from '../btf/types.ts';
 import { alignUp, viewOf } from '../util/bytes.ts';
 import { hasSize, rewriteExterns } from './externs-btf.ts';
+import { LINE_WORDS, lineWords } from './line-words.ts';
 import type { LinkedProgram, ObjectSpec } from './spec.ts';
 
 /** `struct bpf_func_info`, with the offset in slots as the kernel wants it. */
@@ -13,19 +14,10 @@ export interface FuncInfo {
   readonly type: number;
 }
 
-/** `struct bpf_line_info`, before line and column are packed into one word. */
-export interface KernelLineInfo {
-  readonly slot: number;
-  /** String offsets in the BTF. */
-  readonly fileOffset: number;
-  readonly textOffset: number;
-  readonly line: number;
-  readonly column: number;
-}
-
 export interface ExtInfo {
   readonly functions: readonly FuncInfo[];
-  readonly lines: readonly KernelLineInfo[];
+  /** `struct bpf_line_info` each: slot, string offsets of file name and text, line and column. */
+  readonly lines: Uint32Array;
 }
 
 /**
@@ -38,21 +30,26 @@ export function extInfo(linked: LinkedProgram): ExtInfo {
   if (linked.btf) {
     for (const { slot, type } of linked.functions) if (type !== undefined) functions.push({ slot, type });
   }
-  if (functions.length < linked.functions.length) return { functions: [], lines: [] };
+  if (functions.length < linked.functions.length) return { functions: [], lines: NO_LINES };
   return { functions, lines: lineInfo(linked) };
 }
 
-function lineInfo(linked: LinkedProgram): KernelLineInfo[] {
-  const lines: KernelLineInfo[] = [];
-  const starts = new Set<number>();
-  for (const { slot, fileOffset, textOffset, line, column } of linked.lines) {
-    if (fileOffset === undefined || textOffset === undefined) return [];
+const NO_LINES = new Uint32Array();
+
+function lineInfo(linked: LinkedProgram): Uint32Array {
+  const words = lineWords(linked) ?? NO_LINES;
+  const starts = new Set(linked.functions.map(({ slot }) => slot));
+  const out = new Uint32Array(words.length);
+  let length = 0;
+  for (let at = 0; at < words.length; at += LINE_WORDS) {
+    const slot = words[at]!;
     // Of several records at one slot the kernel takes one.
-    if (lines.at(-1)?.slot === slot) continue;
-    starts.add(slot);
-    lines.push({ slot, fileOffset, textOffset, line, column });
+    if (length > 0 && out[length - LINE_WORDS] === slot) continue;
+    for (let word = 0; word < LINE_WORDS; word++) out[length + word] = words[at + word]!;
+    length += LINE_WORDS;
+    starts.delete(slot);
   }
-  return linked.functions.every(({ slot }) => starts.has(slot)) ? lines : [];
+  return starts.size === 0 ? out.subarray(0, length) : NO_LINES;
 }
 
 /** Bytes of a DATASEC's record before its variables, and of each of those: type, offset, size. */

@@ -5,6 +5,7 @@ import { applyCoreRelocations } from './core.ts';
 import { ExternLinker } from './externs-link.ts';
 import { findProgram } from './find.ts';
 import { setSrc } from './insn-fields.ts';
+import { joinLineWords, setLineWords } from './line-words.ts';
 import { UNKNOWN_KIND } from './section-names.ts';
 import type {
   CoreRelocation,
@@ -59,7 +60,7 @@ export function link(spec: ObjectSpec, nameOrTitle: string, facts: KernelFacts =
   const settled = settleExterns(spec, entry.name, view, relocations, facts);
   poisoned.push(...settled.poisoned);
   const lines = rebaseLines(parts, slots);
-  return Object.freeze({
+  const linked = Object.freeze({
     name: entry.name,
     section: entry.section,
     endian: spec.endian,
@@ -75,6 +76,10 @@ export function link(spec: ObjectSpec, nameOrTitle: string, facts: KernelFacts =
     },
     btf: spec.btf,
   });
+  setLineWords(linked, () =>
+    joinLineWords(parts.map((part) => ({ lines: part, base: slots.get(part.name)! }))),
+  );
+  return linked;
 }
 
 /**

@@ -45,7 +45,11 @@ describe.each(['14-el', '16-eb', '19-el'])('of what clang %s wrote', (variant) =
   test('function and line records move with the functions', () => {
     const spec = readObject(fixture(`calls-${variant}`));
     const linked = link(spec, 'one');
-    const { functions, lines } = extInfo(linked);
+    const { functions, lines: words } = extInfo(linked);
+    const lines = Array.from({ length: words.length / 4 }, (_, index) => {
+      const [slot, fileOffset, textOffset, place] = words.subarray(4 * index, 4 * index + 4);
+      return { slot: slot!, fileOffset: fileOffset!, textOffset: textOffset!, line: place! >>> 10 };
+    });
     expect(functions.map(({ slot, type }) => [slot, spec.btf!.type(type).name])).toEqual(
       linked.functions.map(({ slot, name }) => [slot, name]),
     );
@@ -58,11 +62,13 @@ describe.each(['14-el', '16-eb', '19-el'])('of what clang %s wrote', (variant) =
     for (const [index, { slot }] of lines.entries())
       if (index > 0) expect(slot).toBeGreaterThan(lines[index - 1]!.slot);
     expect(linked.lines.length).toBeGreaterThanOrEqual(lines.length);
+    // A copy is packed from its lines, and not from the section's words.
+    expect(extInfo({ ...linked })).toEqual(extInfo(linked));
   });
 });
 
 test('an object without BTF has none for the kernel', () => {
   const spec = readObject(fixture('calls-14-eb-plain'));
   expect(kernelBtf(spec)).toBeUndefined();
-  expect(extInfo(link(spec, 'one'))).toEqual({ functions: [], lines: [] });
+  expect(extInfo(link(spec, 'one'))).toEqual({ functions: [], lines: new Uint32Array() });
 });

@@ -8,22 +8,13 @@ import { arrayOf, type Struct, struct, u32 } from '../../util/struct.ts';
 import { type KernelFeatures, kernelFeatures } from '../features/features.ts';
 import { allowMemory } from '../features/features-fallback.ts';
 
-/** `struct bpf_func_info` and `struct bpf_line_info` (Linux, `include/uapi/linux/bpf.h`). */
+/** `struct bpf_func_info` (Linux, `include/uapi/linux/bpf.h`). */
 const funcInfoLayout: Struct<{ insn_off: typeof u32; type_id: typeof u32 }> = struct('bpf_func_info', {
   insn_off: u32,
   type_id: u32,
 });
-const lineInfoLayout: Struct<{
-  insn_off: typeof u32;
-  file_name_off: typeof u32;
-  line_off: typeof u32;
-  line_col: typeof u32;
-}> = struct('bpf_line_info', { insn_off: u32, file_name_off: u32, line_off: u32, line_col: u32 });
-
-/** BPF_LINE_INFO_LINE_NUM's shift: line and column share a word, the column with 10 bits. */
-const LINE_SHIFT = 10;
-const MAX_COLUMN = 2 ** LINE_SHIFT - 1;
-const MAX_LINE = 2 ** (32 - LINE_SHIFT) - 1;
+/** Bytes of a `struct bpf_line_info`. */
+const LINE_INFO_SIZE = 16;
 
 /**
  * Loads an object's BTF, without what this kernel does not know; undefined where the object has none, or
@@ -56,7 +47,6 @@ export function progBtf(linked: LinkedProgram, btf: Fd | undefined): ProgBtfPara
   const { functions, lines } = extInfo(linked);
   if (functions.length === 0) return undefined;
   const funcInfo = arrayOf(funcInfoLayout, functions.length);
-  const lineInfo = arrayOf(lineInfoLayout, lines.length);
   return {
     fd: btf.number,
     funcInfoRecordSize: funcInfoLayout.size,
@@ -64,17 +54,9 @@ export function progBtf(linked: LinkedProgram, btf: Fd | undefined): ProgBtfPara
       funcInfo,
       functions.map(({ slot, type }) => ({ insn_off: slot, type_id: type })),
     ),
-    lineInfoRecordSize: lineInfoLayout.size,
-    lineInfo: encode(
-      lineInfo,
-      lines.map(({ slot, fileOffset, textOffset, line, column }) => ({
-        insn_off: slot,
-        file_name_off: fileOffset,
-        line_off: textOffset,
-        // A line past the field's end is shown as the last one that it can hold.
-        line_col: Math.min(line, MAX_LINE) * 2 ** LINE_SHIFT + Math.min(column, MAX_COLUMN),
-      })),
-    ),
+    lineInfoRecordSize: LINE_INFO_SIZE,
+    // The kernel takes words as this machine has them.
+    lineInfo: new Uint8Array(lines.buffer, lines.byteOffset, lines.byteLength),
   };
 }
 
