@@ -6,11 +6,24 @@ export const NOTHING: unique symbol = Symbol('nothing');
 /** Values that were there already, one after the other, before timers and others get their turn. */
 const MAX_BURST = 1024;
 
-/** A loop over what `take` finds, waiting where it finds nothing. Ends when the waiter is closed. */
+/** Somebody who asked for a value when there was none. */
+interface Asking<T> {
+  readonly resolve: (result: IteratorResult<T, undefined>) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/**
+ * A loop over what `take` finds, waiting where it finds nothing. Ends when the waiter is closed. What
+ * comes goes straight to the promise that was asked for: an async function that waits for another
+ * would answer some 10 µs later, a fifth of what a wake-up takes.
+ */
 export class WaitingIterator<T> implements AsyncIterableIterator<T> {
   readonly #waiter: Waiter;
   readonly #take: () => T | typeof NOTHING;
   readonly #signal: AbortSignal | undefined;
+  readonly #asking: Asking<T>[] = [];
+  readonly #look = (): void => this.#serve();
+  #unlisten: (() => void) | undefined;
   #ended = false;
   #burst = 0;
 
@@ -20,24 +33,20 @@ export class WaitingIterator<T> implements AsyncIterableIterator<T> {
     this.#signal = signal;
   }
 
-  async next(): Promise<IteratorResult<T, undefined>> {
-    if (++this.#burst > MAX_BURST) {
-      this.#burst = 0;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    while (!this.#ended && !this.#waiter.closed) {
-      if (this.#signal?.aborted) return this.#abort();
-      const value = this.#take();
-      if (value !== NOTHING) return { done: false, value };
-      this.#burst = 0;
-      await this.#wait();
-    }
-    this.#ended = true;
-    return { done: true, value: undefined };
+  next(): Promise<IteratorResult<T, undefined>> {
+    return new Promise((resolve, reject) => {
+      this.#asking.push({ resolve, reject });
+      if (++this.#burst > MAX_BURST) {
+        this.#burst = 0;
+        setImmediate(this.#look);
+        // Those who asked before may be waiting already.
+      } else if (this.#asking.length === 1) this.#serve();
+    });
   }
 
   async return(): Promise<IteratorResult<T, undefined>> {
     this.#ended = true;
+    this.#serve();
     return { done: true, value: undefined };
   }
 
@@ -45,16 +54,40 @@ export class WaitingIterator<T> implements AsyncIterableIterator<T> {
     return this;
   }
 
-  async #wait(): Promise<void> {
-    try {
-      await this.#waiter.wait(this.#signal);
-    } catch {
-      this.#abort();
+  /** Gives what is there to those who asked, in their order, and listens while somebody still waits. */
+  #serve(): void {
+    for (let first = this.#asking[0]; first; first = this.#asking[0]) {
+      const done = this.#ended || this.#waiter.closed;
+      if (!done && this.#signal?.aborted) {
+        this.#asking.shift();
+        this.#ended = true;
+        first.reject(this.#signal.reason);
+        continue;
+      }
+      try {
+        const value = done ? NOTHING : this.#take();
+        if (value === NOTHING && !done) return this.#listen();
+        this.#asking.shift();
+        first.resolve(value === NOTHING ? { done: true, value: undefined } : { done: false, value });
+        this.#ended = done;
+      } catch (error) {
+        this.#asking.shift();
+        first.reject(error);
+      }
     }
+    this.#stop();
   }
 
-  #abort(): never {
-    this.#ended = true;
-    throw this.#signal?.reason;
+  #listen(): void {
+    this.#burst = 0;
+    if (this.#unlisten) return;
+    this.#unlisten = this.#waiter.listen(this.#look);
+    this.#signal?.addEventListener('abort', this.#look, { once: true });
+  }
+
+  #stop(): void {
+    this.#unlisten?.();
+    this.#unlisten = undefined;
+    this.#signal?.removeEventListener('abort', this.#look);
   }
 }
