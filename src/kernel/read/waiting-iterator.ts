@@ -66,7 +66,10 @@ export class WaitingIterator<T> implements AsyncIterableIterator<T> {
       }
       try {
         const value = done ? NOTHING : this.#take();
-        if (value === NOTHING && !done) return this.#listen();
+        if (value === NOTHING && !done) {
+          this.#listen();
+          return;
+        }
         this.#asking.shift();
         first.resolve(value === NOTHING ? { done: true, value: undefined } : { done: false, value });
         this.#ended = done;
