@@ -3,6 +3,12 @@ export { type LinkInfo, type LinkTarget, linkTypeName } from '../syscall/bpf-lin
 export { SyscallError } from '../syscall/error.ts';
 export { Fd } from '../syscall/fd.ts';
 export { NetlinkError } from '../syscall/netlink-socket.ts';
+export {
+  enterNetworkNamespace,
+  listNetworkNamespaces,
+  NetworkNamespace,
+  type NetworkNamespaceRef,
+} from '../syscall/network-namespace.ts';
 export { type AttachOptions, attach } from './attach/attach.ts';
 export {
   type AttachCgroupOptions,
@@ -86,10 +92,12 @@ export { findBinary } from './attach/find-binary.ts';
 export { type Attached, Link, LinkGroup, listLinkInfos, TargetAttachment } from './attach/link.ts';
 export { type LinkOwner, linkOwners } from './attach/link-owners.ts';
 export { type InterfaceState, isOccupied, showNet } from './attach/net-state.ts';
+export { type VethPeer, vethPeer } from './attach/veth-peer.ts';
 export {
   type AttachXdpOptions,
   attachXdp,
   detachXdp,
+  type InNetns,
   showXdp,
   XdpAttachment,
   type XdpMode,

@@ -26,6 +26,12 @@ export { mapFile } from './mapped-file.ts';
 export { enterNewMountNamespace, enterNewNetworkNamespace, mountBpffs, unmount } from './namespace.ts';
 export { type Native, setNative } from './native.ts';
 export { NetlinkError } from './netlink-socket.ts';
+export {
+  enterNetworkNamespace,
+  listNetworkNamespaces,
+  NetworkNamespace,
+  type NetworkNamespaceRef,
+} from './network-namespace.ts';
 export { PacketSocket } from './packet-socket.ts';
 export {
   type Capability,

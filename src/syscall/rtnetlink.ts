@@ -18,12 +18,27 @@ import {
   u32Attribute,
 } from './netlink.ts';
 import { NetlinkSocket } from './netlink-socket.ts';
+import type { NetworkNamespace } from './network-namespace.ts';
 
 const NETLINK_ROUTE = 0;
 /** Linux, `include/uapi/linux/rtnetlink.h`. */
-const Rtm = { NEWLINK: 16, DELLINK: 17, GETLINK: 18, SETLINK: 19 } as const;
+const Rtm = { NEWLINK: 16, DELLINK: 17, GETLINK: 18, SETLINK: 19, GETNSID: 90 } as const;
 /** Linux, `include/uapi/linux/if_link.h`. */
-const Ifla = { ADDRESS: 1, IFNAME: 3, MTU: 4, LINKINFO: 18, EXT_MASK: 29, XDP: 43 } as const;
+const Ifla = {
+  ADDRESS: 1,
+  IFNAME: 3,
+  MTU: 4,
+  LINK: 5,
+  LINKINFO: 18,
+  NET_NS_FD: 28,
+  EXT_MASK: 29,
+  LINK_NETNSID: 37,
+  XDP: 43,
+} as const;
+/** Linux, `include/uapi/linux/net_namespace.h`. */
+const Netnsa = { NSID: 1, FD: 3 } as const;
+/** `struct rtgenmsg`, with what aligns the attributes behind it. */
+const RTGENMSG = new Uint8Array(4);
 const IflaInfo = { KIND: 1, DATA: 2 } as const;
 const IflaXdp = {
   FD: 1,
@@ -74,6 +89,10 @@ export interface NetworkLink {
   readonly mtu: number;
   /** The hardware address, `02:00:00:00:00:01`; empty where there is none. */
   readonly address: string;
+  /** `veth`, `bridge`, …; undefined for hardware and `lo`. */
+  readonly kind: string | undefined;
+  /** What it lies on or is paired with: an interface's index, and the namespace of that, as a number that this one has for it. */
+  readonly peer: { readonly ifindex: number; readonly netnsid: number | undefined } | undefined;
   /** The XDP programs on it, by id; at most one a mode. */
   readonly xdp: readonly { readonly mode: XdpAttachMode; readonly programId: number }[];
 }
@@ -110,8 +129,20 @@ export function parseLink(message: NetlinkMessage): NetworkLink {
     up: (flags & IFF_UP) !== 0,
     mtu: attributeU32(attributes, Ifla.MTU, path) ?? 0,
     address: address ? toHex(address, ':') : '',
+    kind: kindOf(attributes.get(Ifla.LINKINFO)),
+    peer: peerOf(attributes, path),
     xdp: parseXdp(attributes.get(Ifla.XDP)),
   };
+}
+
+function kindOf(info: Uint8Array | undefined): string | undefined {
+  return info && attributeText(parseAttributes(info, 'netlink/link/info'), IflaInfo.KIND);
+}
+
+function peerOf(attributes: NetlinkAttributes, path: string): NetworkLink['peer'] {
+  const ifindex = attributeU32(attributes, Ifla.LINK, path);
+  if (ifindex === undefined || ifindex === 0) return undefined;
+  return { ifindex, netnsid: attributeU32(attributes, Ifla.LINK_NETNSID, path) };
 }
 
 function withSocket<T>(use: (socket: NetlinkSocket) => T): T {
@@ -212,9 +243,11 @@ export function setXdp(
 export interface LinkChanges {
   readonly up?: boolean;
   readonly mtu?: number;
+  /** Moves it there; it is down then, and has another index where its own is taken. */
+  readonly netns?: NetworkNamespace;
 }
 
-/** Sets an interface up or down, or its MTU. @throws {NetlinkError} @throws {TsbpfError} `INTERFACE_NOT_FOUND` */
+/** Sets an interface up or down, its MTU, or its namespace. @throws {NetlinkError} @throws {TsbpfError} `INTERFACE_NOT_FOUND` */
 export function setLink(nameOrIndex: string | number, changes: LinkChanges): void {
   const { ifindex, ifname } = findLink(nameOrIndex);
   const payload = concatBytes([
@@ -224,6 +257,7 @@ export function setLink(nameOrIndex: string | number, changes: LinkChanges): voi
       change: changes.up === undefined ? 0 : IFF_UP,
     }),
     ...(changes.mtu === undefined ? [] : [u32Attribute(Ifla.MTU, changes.mtu)]),
+    ...(changes.netns === undefined ? [] : [u32Attribute(Ifla.NET_NS_FD, changes.netns.fd.number)]),
   ]);
   withSocket((socket) => socket.request(Rtm.SETLINK, 0, payload, `change interface ${ifname}`));
 }
@@ -255,4 +289,18 @@ export function deleteLink(nameOrIndex: string | number): void {
   const { ifindex, ifname } = findLink(nameOrIndex);
   const payload = ifinfomsg.encode({ index: ifindex });
   withSocket((socket) => socket.request(Rtm.DELLINK, 0, payload, `delete interface ${ifname}`));
+}
+
+/** The number that this thread's network namespace has for another; undefined where it has none. @throws {NetlinkError} */
+export function netnsidOf(namespace: NetworkNamespace): number | undefined {
+  const payload = concatBytes([RTGENMSG, u32Attribute(Netnsa.FD, namespace.fd.number)]);
+  const [answer] = withSocket((socket) =>
+    socket.request(Rtm.GETNSID, 0, payload, `find the number of ${namespace.what}`),
+  );
+  if (!answer) return undefined;
+  const path = 'netlink/netns';
+  const attributes = parseAttributes(answer.payload.subarray(RTGENMSG.length), path);
+  const id = attributeU32(attributes, Netnsa.NSID, path);
+  // NETNSA_NSID_NOT_ASSIGNED is -1.
+  return id === undefined || id === 0xffff_ffff ? undefined : id;
 }

@@ -1,6 +1,12 @@
 import { ProgType } from '../../isa/kernel-tables.generated.ts';
 import { Errno } from '../../syscall/errno.ts';
 import { SyscallError } from '../../syscall/error.ts';
+import {
+  inNamespace,
+  type NetworkNamespace,
+  type NetworkNamespaceRef,
+  runIn,
+} from '../../syscall/network-namespace.ts';
 import { findLink, type NetworkLink } from '../../syscall/rtnetlink.ts';
 import {
   addClsact,
@@ -17,10 +23,13 @@ import type { Program } from '../load/program.ts';
 import type { TcDirection } from './attach-tcx.ts';
 import { requireType } from './attach-type.ts';
 import { TargetAttachment } from './link.ts';
+import type { InNetns } from './xdp.ts';
 
 export interface AttachTcOptions {
-  /** Its name or index, in this thread's network namespace. */
+  /** Its name or index. */
   readonly interface: string | number;
+  /** Where the interface is; left out, this thread's network namespace. */
+  readonly netns?: NetworkNamespaceRef;
   readonly direction: TcDirection;
   /** 1 to 65535, lower ones run first. Left out, the kernel takes a free one from 49152 downwards. */
   readonly priority?: number;
@@ -56,8 +65,14 @@ export class TcAttachment extends TargetAttachment {
   readonly handle: number;
   readonly chain: number;
 
-  constructor(program: Program, target: string, filter: TcFilter, undo: (own: Program) => boolean) {
-    super(program, target, undo);
+  constructor(
+    program: Program,
+    target: string,
+    filter: TcFilter,
+    undo: (own: Program) => boolean,
+    namespace?: NetworkNamespace,
+  ) {
+    super(program, target, undo, namespace);
     this.priority = filter.priority;
     this.handle = filter.handle;
     this.chain = filter.chain;
@@ -102,6 +117,16 @@ function isGone(error: unknown): boolean {
  * @throws {NetlinkError} EEXIST (priority and handle are taken), EPERM
  */
 export function attachTc(program: Program, options: AttachTcOptions): TcAttachment {
+  return inNamespace(options.netns, (namespace) =>
+    runIn(namespace, () => attachHere(program, options, namespace)),
+  );
+}
+
+function attachHere(
+  program: Program,
+  options: AttachTcOptions,
+  namespace: NetworkNamespace | undefined,
+): TcAttachment {
   const { direction, replace = false, directAction = true } = options;
   requireType(program, [ProgType.SCHED_CLS], 'a filter of tc');
   const link = findLink(options.interface);
@@ -133,7 +158,14 @@ export function attachTc(program: Program, options: AttachTcOptions): TcAttachme
       handle: handle ?? 0,
       kind: 'bpf',
     };
-    return new TcAttachment(program, target, set, (own) => removeOwn(own, link, set, made));
+    const there = namespace?.duplicate();
+    return new TcAttachment(
+      program,
+      target,
+      set,
+      (own) => runIn(there, () => removeOwn(own, link, set, made)),
+      there,
+    );
   } catch (error) {
     if (made) deleteClsact(ifindex, doing);
     throw error;
@@ -160,7 +192,11 @@ function removeOwn(own: Program, { ifindex, ifname }: NetworkLink, filter: TcFil
 }
 
 /** The filters of BPF on an interface, in the order in which they run. */
-export function showTc(nameOrIndex: string | number): TcState[] {
+export function showTc(nameOrIndex: string | number, { netns }: InNetns = {}): TcState[] {
+  return runIn(netns, () => showHere(nameOrIndex));
+}
+
+function showHere(nameOrIndex: string | number): TcState[] {
   const { ifindex, ifname } = findLink(nameOrIndex);
   if (!hasClsact(ifindex)) return [];
   return DIRECTIONS.flatMap((direction) =>
@@ -172,7 +208,7 @@ export function showTc(nameOrIndex: string | number): TcState[] {
   );
 }
 
-export interface DetachTcOptions {
+export interface DetachTcOptions extends InNetns {
   readonly direction: TcDirection;
   readonly chain?: number;
   /** Left out, every filter of BPF at this direction. */
@@ -182,7 +218,11 @@ export interface DetachTcOptions {
 
 /** Takes filters of BPF off an interface, whoever attached them. @returns what was taken off */
 export function detachTc(nameOrIndex: string | number, options: DetachTcOptions): TcState[] {
-  const wanted = showTc(nameOrIndex).filter(
+  return runIn(options.netns, () => detachHere(nameOrIndex, options));
+}
+
+function detachHere(nameOrIndex: string | number, options: DetachTcOptions): TcState[] {
+  const wanted = showHere(nameOrIndex).filter(
     (state) =>
       state.direction === options.direction &&
       (options.chain === undefined || state.chain === options.chain) &&
@@ -198,9 +238,11 @@ export function detachTc(nameOrIndex: string | number, options: DetachTcOptions)
 }
 
 /** Takes the clsact qdisc off an interface, with every filter on it. @returns false where there is none */
-export function removeClsact(nameOrIndex: string | number): boolean {
-  const { ifindex, ifname } = findLink(nameOrIndex);
-  if (!hasClsact(ifindex)) return false;
-  deleteClsact(ifindex, `remove clsact from ${ifname}`);
-  return true;
+export function removeClsact(nameOrIndex: string | number, { netns }: InNetns = {}): boolean {
+  return runIn(netns, () => {
+    const { ifindex, ifname } = findLink(nameOrIndex);
+    if (!hasClsact(ifindex)) return false;
+    deleteClsact(ifindex, `remove clsact from ${ifname}`);
+    return true;
+  });
 }

@@ -2,11 +2,18 @@ import { AttachType, ProgType } from '../../isa/kernel-tables.generated.ts';
 import { bpfError } from '../../syscall/bpf.ts';
 import { AttachFlag, tryProgAttach, tryProgDetach, tryProgQuery } from '../../syscall/bpf-attach.ts';
 import { Errno } from '../../syscall/errno.ts';
+import {
+  inNamespace,
+  type NetworkNamespace,
+  type NetworkNamespaceRef,
+  runIn,
+} from '../../syscall/network-namespace.ts';
 import { findLink } from '../../syscall/rtnetlink.ts';
 import type { Program } from '../load/program.ts';
 import { type AttachOrder, encodeOrder } from './attach-order.ts';
 import { requireType } from './attach-type.ts';
 import { attachContext, createLink, type Link, TargetAttachment } from './link.ts';
+import type { InNetns } from './xdp.ts';
 
 /** Which way packets go: into the host through an interface, or out of it. */
 export type TcDirection = 'ingress' | 'egress';
@@ -14,8 +21,10 @@ export type TcDirection = 'ingress' | 'egress';
 export type NetkitEnd = 'primary' | 'peer';
 
 export interface AttachTcxOptions extends AttachOrder {
-  /** Its name or index, in this thread's network namespace. */
+  /** Its name or index. */
   readonly interface: string | number;
+  /** Where the interface is; left out, this thread's network namespace. */
+  readonly netns?: NetworkNamespaceRef;
   readonly direction: TcDirection;
 }
 
@@ -26,6 +35,8 @@ export interface AttachTcxProgramOptions extends AttachTcxOptions {
 
 export interface AttachNetkitOptions extends AttachOrder {
   readonly interface: string | number;
+  /** Where the interface is; left out, this thread's network namespace. */
+  readonly netns?: NetworkNamespaceRef;
   readonly end?: NetkitEnd;
 }
 
@@ -40,16 +51,17 @@ const NETKIT_TYPES: Record<NetkitEnd, number> = {
 
 function linkTo(
   program: Program,
-  nameOrIndex: string | number,
+  { interface: nameOrIndex, netns, ...order }: AttachOrder & Pick<AttachTcxOptions, 'interface' | 'netns'>,
   attachType: number,
   where: string,
-  order: AttachOrder,
 ): Link {
   requireType(program, [ProgType.SCHED_CLS], where);
-  const { ifindex, ifname } = findLink(nameOrIndex);
   const { flags, relative, expectedRevision } = encodeOrder(order);
   const arm = { kind: 'order', relative, expectedRevision } as const;
-  return createLink(program, { target: ifindex, attachType, flags, arm }, `${ifname} (${where})`);
+  return runIn(netns, () => {
+    const { ifindex, ifname } = findLink(nameOrIndex);
+    return createLink(program, { target: ifindex, attachType, flags, arm }, `${ifname} (${where})`);
+  });
 }
 
 /**
@@ -62,13 +74,13 @@ function linkTo(
  */
 export function attachTcx(program: Program, options: AttachTcxOptions): Link {
   const { direction } = options;
-  return linkTo(program, options.interface, TCX_TYPES[direction], `tcx ${direction}`, options);
+  return linkTo(program, options, TCX_TYPES[direction], `tcx ${direction}`);
 }
 
 /** Attaches a tc program to a netkit pair through its primary device (Linux 6.7). @throws {SyscallError} */
 export function attachNetkit(program: Program, options: AttachNetkitOptions): Link {
   const end = options.end ?? 'primary';
-  return linkTo(program, options.interface, NETKIT_TYPES[end], `netkit ${end}`, options);
+  return linkTo(program, options, NETKIT_TYPES[end], `netkit ${end}`);
 }
 
 /**
@@ -77,6 +89,16 @@ export function attachNetkit(program: Program, options: AttachNetkitOptions): Li
  * @throws {SyscallError} EEXIST where this very program is there already; as {@link attachTcx} otherwise
  */
 export function attachTcxProgram(program: Program, options: AttachTcxProgramOptions): TargetAttachment {
+  return inNamespace(options.netns, (namespace) =>
+    runIn(namespace, () => attachHere(program, options, namespace)),
+  );
+}
+
+function attachHere(
+  program: Program,
+  options: AttachTcxProgramOptions,
+  namespace: NetworkNamespace | undefined,
+): TargetAttachment {
   const { direction, replace } = options;
   requireType(program, [ProgType.SCHED_CLS], `tcx ${direction}`);
   const { ifindex, ifname } = findLink(options.interface);
@@ -96,8 +118,11 @@ export function attachTcxProgram(program: Program, options: AttachTcxProgramOpti
     const doing = `attach program '${program.name}' to ${target}`;
     throw bpfError('PROG_ATTACH', -result, doing, attachContext(program, attachType));
   }
-  return new TargetAttachment(program, target, (own) => {
-    const detached = tryProgDetach({ target: ifindex, progFd: own.fd.number, attachType });
+  const there = namespace?.duplicate();
+  const detach = (own: Program): boolean => {
+    const detached = runIn(there, () =>
+      tryProgDetach({ target: ifindex, progFd: own.fd.number, attachType }),
+    );
     if (detached === 0) return true;
     if (detached === -Errno.ENOENT || detached === -Errno.ENODEV) return false;
     throw bpfError(
@@ -106,7 +131,8 @@ export function attachTcxProgram(program: Program, options: AttachTcxProgramOpti
       `detach program '${own.name}' from ${target}`,
       attachContext(own, attachType),
     );
-  });
+  };
+  return new TargetAttachment(program, target, detach, there);
 }
 
 /** A program in a list that the kernel runs in order. */
@@ -124,15 +150,23 @@ export interface TcxState {
 }
 
 /** What runs at tcx of an interface. @throws {SyscallError} EINVAL before Linux 6.6 */
-export function queryTcx(nameOrIndex: string | number, direction: TcDirection): TcxState {
-  const { ifindex, ifname } = findLink(nameOrIndex);
-  return queryInterface(ifindex, TCX_TYPES[direction], `${ifname} (tcx ${direction})`);
+export function queryTcx(
+  nameOrIndex: string | number,
+  direction: TcDirection,
+  { netns }: InNetns = {},
+): TcxState {
+  return runIn(netns, () => {
+    const { ifindex, ifname } = findLink(nameOrIndex);
+    return queryInterface(ifindex, TCX_TYPES[direction], `${ifname} (tcx ${direction})`);
+  });
 }
 
 /** What runs at one end of a netkit pair. @throws {SyscallError} EINVAL where it is none */
-export function queryNetkit(nameOrIndex: string | number, end: NetkitEnd): TcxState {
-  const { ifindex, ifname } = findLink(nameOrIndex);
-  return queryInterface(ifindex, NETKIT_TYPES[end], `${ifname} (netkit ${end})`);
+export function queryNetkit(nameOrIndex: string | number, end: NetkitEnd, { netns }: InNetns = {}): TcxState {
+  return runIn(netns, () => {
+    const { ifindex, ifname } = findLink(nameOrIndex);
+    return queryInterface(ifindex, NETKIT_TYPES[end], `${ifname} (netkit ${end})`);
+  });
 }
 
 function queryInterface(ifindex: number, attachType: number, target: string): TcxState {

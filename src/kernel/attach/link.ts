@@ -233,13 +233,18 @@ export class TargetAttachment implements Attached {
   readonly target: string;
   readonly #undo: () => boolean;
   readonly #program: Program;
+  readonly #held: { close(): void } | undefined;
   #done = false;
 
-  /** @param undo takes the program off; false where it was not there any more */
-  constructor(program: Program, target: string, undo: (own: Program) => boolean) {
+  /**
+   * @param undo takes the program off; false where it was not there any more
+   * @param held what that needs, closed afterwards
+   */
+  constructor(program: Program, target: string, undo: (own: Program) => boolean, held?: { close(): void }) {
     this.target = target;
     this.#program = program.duplicate();
     this.#undo = () => undo(this.#program);
+    this.#held = held;
   }
 
   /** The program that was attached. */
@@ -253,7 +258,7 @@ export class TargetAttachment implements Attached {
     try {
       return this.#undo();
     } finally {
-      this.#program.close();
+      this.#letGo();
     }
   }
 
@@ -266,7 +271,12 @@ export class TargetAttachment implements Attached {
     if (this.#done) return;
     refuseOrphans(this.#program.maps, `leaving ${this.#program.fd.what} on ${this.target}`);
     this.#done = true;
+    this.#letGo();
+  }
+
+  #letGo(): void {
     this.#program.close();
+    this.#held?.close();
   }
 
   close(): void {

@@ -1,8 +1,9 @@
 import { SyscallError } from '../../syscall/error.ts';
+import { runIn } from '../../syscall/network-namespace.ts';
 import { listLinks, type NetworkLink } from '../../syscall/rtnetlink.ts';
 import { showTc, type TcState } from './attach-tc.ts';
 import { type ListedProgram, queryTcx, type TcDirection } from './attach-tcx.ts';
-import { showXdp, type XdpProgramState } from './xdp.ts';
+import { type InNetns, showXdp, type XdpProgramState } from './xdp.ts';
 
 /** The programs on one interface. */
 export interface InterfaceState {
@@ -41,9 +42,11 @@ export function isOccupied({ xdp, tcx, tc }: InterfaceState): boolean {
   return xdp.length + tc.length + (tcx ? tcx.ingress.length + tcx.egress.length : 0) > 0;
 }
 
-/** What XDP, tcx and tc run on each interface of this thread's network namespace. */
-export function showNet(ifname?: string): InterfaceState[] {
-  return listLinks()
-    .filter((link) => ifname === undefined || link.ifname === ifname)
-    .map(stateOf);
+/** What XDP, tcx and tc run on each interface of a network namespace. */
+export function showNet(ifname?: string, { netns }: InNetns = {}): InterfaceState[] {
+  return runIn(netns, () =>
+    listLinks()
+      .filter((link) => ifname === undefined || link.ifname === ifname)
+      .map(stateOf),
+  );
 }

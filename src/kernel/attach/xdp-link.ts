@@ -1,4 +1,5 @@
 import { AttachType, ProgType } from '../../isa/kernel-tables.generated.ts';
+import { type NetworkNamespaceRef, runIn } from '../../syscall/network-namespace.ts';
 import { findLink, XdpFlag } from '../../syscall/rtnetlink.ts';
 import type { Program } from '../load/program.ts';
 import { requireType } from './attach-type.ts';
@@ -6,8 +7,10 @@ import { createLink, type Link } from './link.ts';
 import type { XdpMode } from './xdp.ts';
 
 export interface AttachXdpLinkOptions {
-  /** Its name or index, in this thread's network namespace. */
+  /** Its name or index. */
   readonly interface: string | number;
+  /** Where the interface is; left out, this thread's network namespace. */
+  readonly netns?: NetworkNamespaceRef;
   /** Left out, the kernel takes native where the driver has it, else generic. */
   readonly mode?: XdpMode;
 }
@@ -23,12 +26,14 @@ const MODE_FLAGS: Record<XdpMode, number> = {
  * process dies, and nobody replaces it over rtnetlink meanwhile.
  *
  * @example `using link = attachXdpLink(program, { interface: 'veth0', mode: 'native' });`
- * @throws {TsbpfError} `INTERFACE_NOT_FOUND`, `PROG_TYPE_WRONG`
+ * @throws {TsbpfError} `INTERFACE_NOT_FOUND`, `PROG_TYPE_WRONG`, `NETNS_NOT_FOUND`
  * @throws {SyscallError} EBUSY (occupied), EOPNOTSUPP (no native XDP), EPERM
  */
 export function attachXdpLink(program: Program, options: AttachXdpLinkOptions): Link {
   requireType(program, [ProgType.XDP], 'an interface');
-  const { ifindex, ifname } = findLink(options.interface);
   const flags = options.mode ? MODE_FLAGS[options.mode] : 0;
-  return createLink(program, { target: ifindex, attachType: AttachType.XDP, flags }, `${ifname} (xdp)`);
+  return runIn(options.netns, () => {
+    const { ifindex, ifname } = findLink(options.interface);
+    return createLink(program, { target: ifindex, attachType: AttachType.XDP, flags }, `${ifname} (xdp)`);
+  });
 }

@@ -5,6 +5,12 @@ import { Errno } from '../../syscall/errno.ts';
 import { SyscallError } from '../../syscall/error.ts';
 import { Fd } from '../../syscall/fd.ts';
 import {
+  inNamespace,
+  type NetworkNamespace,
+  type NetworkNamespaceRef,
+  runIn,
+} from '../../syscall/network-namespace.ts';
+import {
   findLink,
   listLinks,
   type NetworkLink,
@@ -19,8 +25,10 @@ import { type Program, refuseOrphans } from '../load/program.ts';
 export type XdpMode = XdpAttachMode;
 
 export interface AttachXdpOptions {
-  /** Its name or index, in this thread's network namespace. */
+  /** Its name or index. */
   readonly interface: string | number;
+  /** Where the interface is; left out, this thread's network namespace. */
+  readonly netns?: NetworkNamespaceRef;
   /** Left out, the kernel takes native where the driver has it, else generic. */
   readonly mode?: XdpMode;
   /** true: whatever is there; a program: only that one. Left out, an occupied interface is refused. */
@@ -75,14 +83,19 @@ function stateOf(link: NetworkLink): XdpState {
   return { ifindex: link.ifindex, ifname: link.ifname, mode, programs };
 }
 
+/** Which network namespace; left out, this thread's. */
+export interface InNetns {
+  readonly netns?: NetworkNamespaceRef;
+}
+
 /**
- * The XDP programs of one interface, or of all interfaces of this network namespace.
+ * The XDP programs of one interface, or of all interfaces of a network namespace.
  *
  * @example `showXdp('eth0')[0]?.programs // [{ mode: 'native', id: 42, name: 'drop_all', tag: … }]`
  * @throws {TsbpfError} `INTERFACE_NOT_FOUND`
  */
-export function showXdp(nameOrIndex?: string | number): XdpState[] {
-  return (nameOrIndex === undefined ? listLinks() : [findLink(nameOrIndex)]).map(stateOf);
+export function showXdp(nameOrIndex?: string | number, { netns }: InNetns = {}): XdpState[] {
+  return runIn(netns, () => (nameOrIndex === undefined ? listLinks() : [findLink(nameOrIndex)])).map(stateOf);
 }
 
 function describeProgram({ id, name, mode }: XdpProgramState): string {
@@ -119,13 +132,16 @@ export class XdpAttachment {
   /** Where the kernel put it. */
   readonly mode: XdpMode;
   readonly #program: Program;
+  /** Its own, where the interface is elsewhere. */
+  readonly #namespace: NetworkNamespace | undefined;
   #done = false;
 
-  constructor(link: NetworkLink, mode: XdpMode, program: Program) {
+  constructor(link: NetworkLink, mode: XdpMode, program: Program, namespace?: NetworkNamespace) {
     this.ifindex = link.ifindex;
     this.ifname = link.ifname;
     this.mode = mode;
     this.#program = program;
+    this.#namespace = namespace;
   }
 
   /**
@@ -141,14 +157,15 @@ export class XdpAttachment {
       const { ifindex, ifname } = this;
       const flags = MODE_FLAGS[this.mode] | XdpFlag.REPLACE;
       const doing = `detach XDP from ${ifname}`;
-      setXdp({ ifindex, ifname, fd: -1, flags, expectedFd: this.#program.fd.number }, doing);
+      const change = { ifindex, ifname, fd: -1, flags, expectedFd: this.#program.fd.number };
+      runIn(this.#namespace, () => setXdp(change, doing));
       return true;
     } catch (error) {
       const gone: readonly number[] = [Errno.EEXIST, Errno.ENODEV, Errno.ENOENT];
       if (error instanceof SyscallError && gone.includes(error.errno)) return false;
       throw error;
     } finally {
-      this.#program.close();
+      this.#letGo();
     }
   }
 
@@ -161,7 +178,12 @@ export class XdpAttachment {
     if (this.#done) return;
     refuseOrphans(this.#program.maps, `leaving ${this.#program.fd.what} on ${this.ifname}`);
     this.#done = true;
+    this.#letGo();
+  }
+
+  #letGo(): void {
     this.#program.close();
+    this.#namespace?.close();
   }
 
   close(): void {
@@ -182,7 +204,7 @@ export class XdpAttachment {
  * using attachment = attachXdp(collection.program('drop_all'), { interface: 'veth0', mode: 'generic' });
  * ```
  *
- * @throws {TsbpfError} `INTERFACE_NOT_FOUND`, `PROG_TYPE_WRONG`
+ * @throws {TsbpfError} `INTERFACE_NOT_FOUND`, `PROG_TYPE_WRONG`, `NETNS_NOT_FOUND`
  * @throws {NetlinkError} EBUSY (occupied), EEXIST, EOPNOTSUPP, EPERM
  */
 export function attachXdp(program: Program, options: AttachXdpOptions): XdpAttachment {
@@ -192,6 +214,16 @@ export function attachXdp(program: Program, options: AttachXdpOptions): XdpAttac
       `program '${program.name}' is of type ${program.typeName}; an interface takes xdp programs`,
     );
   }
+  return inNamespace(options.netns, (namespace) =>
+    runIn(namespace, () => attachHere(program, options, namespace)),
+  );
+}
+
+function attachHere(
+  program: Program,
+  options: AttachXdpOptions,
+  namespace: NetworkNamespace | undefined,
+): XdpAttachment {
   const link = findLink(options.interface);
   const { mode, replace } = options;
   const expected = typeof replace === 'object' ? replace.fd.number : undefined;
@@ -209,7 +241,7 @@ export function attachXdp(program: Program, options: AttachXdpOptions): XdpAttac
       `attach program '${program.name}' to ${link.ifname}`,
       (errno) => whyNot(errno, link, mode),
     );
-    return new XdpAttachment(link, mode ?? modeOf(link.ifindex, own.id), own);
+    return new XdpAttachment(link, mode ?? modeOf(link.ifindex, own.id), own, namespace?.duplicate());
   } catch (error) {
     own.close();
     throw error;
@@ -229,7 +261,15 @@ function modeOf(ifindex: number, programId: number): XdpMode {
  * @returns what was taken off
  * @throws {NetlinkError} EBUSY where a BPF link holds it, EPERM
  */
-export function detachXdp(nameOrIndex: string | number, mode?: XdpMode): XdpProgramState[] {
+export function detachXdp(
+  nameOrIndex: string | number,
+  mode?: XdpMode,
+  { netns }: InNetns = {},
+): XdpProgramState[] {
+  return runIn(netns, () => detachHere(nameOrIndex, mode));
+}
+
+function detachHere(nameOrIndex: string | number, mode: XdpMode | undefined): XdpProgramState[] {
   const link = findLink(nameOrIndex);
   const programs = stateOf(link).programs.filter((state) => mode === undefined || state.mode === mode);
   for (const program of programs) {
