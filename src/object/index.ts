@@ -1,3 +1,4 @@
+export { adjustMap, type MapAdjustments, type MapShape } from './adjust-map.ts';
 export { bind } from './bind.ts';
 export { type BindingsOptions, generateBindings, pascalCase } from './bindings.ts';
 export { type CollectOptions, collect } from './collect.ts';

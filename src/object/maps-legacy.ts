@@ -140,7 +140,7 @@ export function finishLegacyMaps(
   });
 }
 
-function isMapOfMaps({ type }: MapSpec): boolean {
+export function isMapOfMaps({ type }: MapSpec): boolean {
   return type === MapType.ARRAY_OF_MAPS || type === MapType.HASH_OF_MAPS;
 }
 
