@@ -3,6 +3,7 @@ import { benchAsm } from './asm.ts';
 import { benchCodec } from './codec.ts';
 import { benchCore } from './core.ts';
 import { benchLoad } from './load.ts';
+import { benchMaps } from './maps.ts';
 import { benchObjects } from './objects.ts';
 import { benchReaders } from './readers.ts';
 import { benchSoak } from './soak.ts';
@@ -13,6 +14,7 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   codec: benchCodec,
   core: benchCore,
   load: benchLoad,
+  maps: benchMaps,
   objects: benchObjects,
   readers: benchReaders,
   soak: benchSoak,

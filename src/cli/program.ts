@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ExitCode } from './exit.ts';
+import { addInspectCommands } from './inspect-commands.ts';
 import { addLinkCommands } from './link-commands.ts';
 import { report } from './report.ts';
 
@@ -30,6 +31,11 @@ export async function main(args: readonly string[], version: string): Promise<Ex
     .description('Assembles, inspects, links and loads eBPF programs')
     .version(version, '-V, --version', 'print the version')
     .showHelpAfterError('(tsbpf --help lists the commands)')
+    .option('-n, --netns <netns>', 'work in this network namespace: its name, a process in it, or a path')
+    .hook('preAction', async (root) => {
+      const { netns } = root.opts<{ netns?: string }>();
+      if (netns !== undefined) (await import('./commands/on-kernel.ts')).enterNetworkNamespace(netns);
+    })
     .exitOverride()
     .addHelpText('after', HELP);
   addFileCommands(program, run);
@@ -38,12 +44,14 @@ export async function main(args: readonly string[], version: string): Promise<Ex
   addXdpCommands(program, run);
   addReaderCommands(program, run);
   addMachineCommands(program, run);
-  addLinkCommands(program, run, { json: jsonOption, license: licenseOption, count: parseCount });
+  const shared = { json: jsonOption, license: licenseOption, count: parseCount };
+  addLinkCommands(program, run, shared);
+  addInspectCommands(program, run, shared);
   addDocCommand(program, run);
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
+    if (!(error instanceof CommanderError)) return report(error, json);
     return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
   }
   return exitCode;

@@ -9,6 +9,7 @@ export {
   NetworkNamespace,
   type NetworkNamespaceRef,
 } from '../syscall/network-namespace.ts';
+export { openPidfd } from '../syscall/pidfd.ts';
 export { type AttachOptions, attach } from './attach/attach.ts';
 export {
   type AttachCgroupOptions,
@@ -24,6 +25,7 @@ export { attachIter, IterAttachment, type IterOptions } from './attach/attach-it
 export {
   attachKprobe,
   attachKprobeMulti,
+  attachKsyscall,
   type KprobeMultiOptions,
   type KprobeOptions,
 } from './attach/attach-kprobe.ts';
@@ -54,6 +56,7 @@ export {
   attachSockmap,
   type SockmapOptions,
 } from './attach/attach-socket.ts';
+export type { ProgramTarget } from './attach/attach-target.ts';
 export {
   type AttachTcOptions,
   attachTc,
@@ -90,8 +93,14 @@ export {
 } from './attach/attach-uprobe.ts';
 export { findBinary } from './attach/find-binary.ts';
 export { type Attached, Link, LinkGroup, listLinkInfos, TargetAttachment } from './attach/link.ts';
-export { type LinkOwner, linkOwners } from './attach/link-owners.ts';
 export { type InterfaceState, isOccupied, showNet } from './attach/net-state.ts';
+export { attachStructOps, StructOps, StructOpsAttachment, type StructOpsOwner } from './attach/struct-ops.ts';
+export {
+  parseTracepointFormat,
+  readTracepointFormat,
+  type TracepointField,
+  type TracepointFormat,
+} from './attach/tracepoint-format.ts';
 export { type VethPeer, vethPeer } from './attach/veth-peer.ts';
 export {
   type AttachXdpOptions,
@@ -119,16 +128,105 @@ export {
   kernelFeatures,
 } from './features/features.ts';
 export type { FeatureAnswer, FeatureState } from './features/features-answer.ts';
+export { type BtfValue, btfValueData, readBtfValue } from './inspect/btf-value.ts';
+export {
+  type MapElement,
+  type MapTypes,
+  mapElements,
+  mapTypes,
+  readElement,
+  typedElement,
+} from './inspect/elements.ts';
+export {
+  type BtfSummary,
+  listBtf,
+  listMaps,
+  listPrograms,
+  type MapSummary,
+  type ProgramSummary,
+  summarizeMap,
+  summarizeProgram,
+} from './inspect/list.ts';
+export { btfObjectText, mapInfoText, type ObjectExtras, programText } from './inspect/list-text.ts';
+export { btfById } from './inspect/loaded-btf.ts';
+export { elementText, hexLines, type MapTextOptions, mapText } from './inspect/map-text.ts';
+export {
+  type LinkOwner,
+  linkOwners,
+  type ObjectKind,
+  type ObjectOwner,
+  type OwnersById,
+  objectOwners,
+} from './inspect/owners.ts';
+export { listPins, type PinnedObject, pinnedAt, pinsOf } from './inspect/pins.ts';
+export { prettyValue } from './inspect/pretty.ts';
+export {
+  type DumpedFunction,
+  type DumpedLine,
+  type ProgramDump,
+  programDump,
+} from './inspect/program-dump.ts';
+export {
+  addQdisc,
+  deleteQdisc,
+  filtersText,
+  listQdiscStates,
+  type QdiscState,
+  qdiscText,
+} from './inspect/qdiscs.ts';
+export { RunStats, type RunStatsSample } from './inspect/run-stats.ts';
+export { parseValueInput, type ValueInput } from './inspect/value-input.ts';
+export { type XlatedLine, type XlatedOptions, xlatedLines, xlatedText } from './inspect/xlated-text.ts';
 export { Collection, type LoadOptions, loadCollection } from './load/collection.ts';
-export type { MapLoadOptions } from './load/load-maps.ts';
+export type { MapLoadAdjustments, MapLoadOptions } from './load/load-maps.ts';
+export {
+  type ManagedObject,
+  Manager,
+  type ManagerOptions,
+  type Route,
+  type StopOptions,
+} from './load/manager.ts';
+export {
+  ManagedProbe,
+  type ProbeAttachment,
+  type ProbeListing,
+  type ProbeOptions,
+  type ProbeState,
+} from './load/manager-probe.ts';
 export { Program, type ProgramOptions, type TestRunOptions, type TestRunResult } from './load/program.ts';
-export { type LogExcerpt, VerifierError } from './load/verifier-error.ts';
-export { BpfMap, type MapOptions, type TailCallTarget } from './maps/map.ts';
+export { Token, type TokenGrants, type TokenOption } from './load/token.ts';
+export {
+  type LogExcerpt,
+  type LogPlace,
+  type LogStats,
+  logStats,
+  VerifierError,
+  type VerifierFailure,
+} from './load/verifier-error.ts';
+export { BloomFilter } from './maps/bloom-filter.ts';
+export { type CgroupStorageKey, cgroupStorageKey } from './maps/cgroup-storage-key.ts';
+export { MapEntryError } from './maps/element-error.ts';
+export { type Cidr, formatCidr, lpmKey, type Network, parseCidr } from './maps/lpm-key.ts';
+export { BpfMap } from './maps/map.ts';
+export type { MapBatch } from './maps/map-batches.ts';
 export type { MapValue } from './maps/map-codec.ts';
+export type { MapContent } from './maps/map-elements.ts';
 export type { TailCallTraits } from './maps/map-errors.ts';
+export { MapMemory, type MapMemoryOptions } from './maps/map-memory.ts';
+export type { MapOpenOptions, MapOptions, TailCallTarget } from './maps/map-options.ts';
+export { perCpuOf } from './maps/per-cpu.ts';
+export { PerCpuMap } from './maps/per-cpu-map.ts';
+export { QueueMap } from './maps/queue-map.ts';
+export {
+  type CpumapEntry,
+  cpumapEntry,
+  type DevmapEntry,
+  devmapEntry,
+} from './maps/redirect-entry.ts';
 export { TypedVariable, typedMap, typedVariable } from './maps/typed.ts';
 export { TypedMap } from './maps/typed-map.ts';
 export { Variable } from './maps/variable.ts';
+export { forbiddenOperations, OPERATIONS, type Operation } from './operations.ts';
 export type { PinOptions } from './pin.ts';
 export { PerfBuffer, type PerfBufferOptions, type PerfLost, type PerfRecord } from './read/perf-buffer.ts';
 export { PerfRecorder, type PerfSnapshotOptions } from './read/perf-recorder.ts';
@@ -141,6 +239,7 @@ export {
 } from './read/record-reader.ts';
 export { RecordView } from './read/record-view.ts';
 export { type DecodedBy, type RecordOptions, RingBuffer } from './read/ring-buffer.ts';
+export { ProgramStream, type StreamName, type StreamOptions } from './read/stream.ts';
 export { parseTraceLine, type TraceLine, type TraceRecord } from './read/trace-line.ts';
 export { TracePipe, type TracePipeOptions } from './read/trace-pipe.ts';
 export { type Reservation, UserRingBuffer } from './read/user-ring-buffer.ts';

@@ -45,8 +45,8 @@ export function kindOfDescriptor(number: number): DescriptorKind | undefined {
 }
 
 /** Opens a pin and makes sure of what it is. @throws {TsbpfError} `PIN_KIND` */
-export function openPin(path: string, kind: DescriptorKind): Fd {
-  const fd = new Fd(objGet(path), `${kind} at ${path}`);
+export function openPin(path: string, kind: DescriptorKind, flags = 0): Fd {
+  const fd = new Fd(objGet(path, flags), `${kind} at ${path}`);
   // OBJ_GET opens whatever is pinned; taking one for the other would misread every answer.
   const is = kindOfDescriptor(fd.number);
   if (is === kind) return fd;

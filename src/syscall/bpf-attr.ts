@@ -53,6 +53,27 @@ export const mapElementAttr: Struct<{ map_fd: U32; key: U64; value: U64; flags: 
   { map_fd: u32, key: u64, value: u64, flags: u64 },
 );
 
+/** MAP_LOOKUP_BATCH, MAP_LOOKUP_AND_DELETE_BATCH, MAP_UPDATE_BATCH, MAP_DELETE_BATCH. */
+export const mapBatchAttr: Struct<{
+  in_batch: U64;
+  out_batch: U64;
+  keys: U64;
+  values: U64;
+  count: U32;
+  map_fd: U32;
+  elem_flags: U64;
+  flags: U64;
+}> = struct('bpf_attr.batch', {
+  in_batch: u64,
+  out_batch: u64,
+  keys: u64,
+  values: u64,
+  count: u32,
+  map_fd: u32,
+  elem_flags: u64,
+  flags: u64,
+});
+
 export const progLoadAttr: Struct<{
   prog_type: U32;
   insn_cnt: U32;

@@ -24,10 +24,10 @@ export function objPin(fd: number, path: string, what: string): void {
   checkedBpf('OBJ_PIN', { attr, held: [pathname] }, `pin ${what}`, { path });
 }
 
-/** BPF_OBJ_GET. @returns the descriptor @throws {SyscallError} ENOENT, EACCES */
-export function objGet(path: string): number {
+/** BPF_OBJ_GET. `flags`: MapFlag.RDONLY or WRONLY, for maps. @returns the descriptor @throws {SyscallError} ENOENT, EACCES */
+export function objGet(path: string, flags = 0): number {
   const pathname = pathBytes(path);
-  const attr = objAttr.encode({ pathname: pointer(pathname) });
+  const attr = objAttr.encode({ pathname: pointer(pathname), file_flags: flags });
   return checkedBpf('OBJ_GET', { attr, held: [pathname] }, `open the pin ${path}`, { path });
 }
 
@@ -53,8 +53,8 @@ export function allIds(kind: AnyIdKind): number[] {
   return ids;
 }
 
-/** A descriptor for an id. @throws {SyscallError} ENOENT, EPERM */
-export function fdById(kind: AnyIdKind, id: number): number {
-  const attr = idAttr.encode({ id: checkRange('id', id, 0, U32_MAX) });
+/** A descriptor for an id. `flags`: MapFlag.RDONLY or WRONLY, for maps. @throws {SyscallError} ENOENT, EPERM */
+export function fdById(kind: AnyIdKind, id: number, flags = 0): number {
+  const attr = idAttr.encode({ id: checkRange('id', id, 0, U32_MAX), open_flags: flags });
   return checkedBpf(`${kind}_GET_FD_BY_ID`, { attr, held: [] }, `open ${ID_NOUNS[kind]} ${id}`, { id });
 }

@@ -1,6 +1,7 @@
 import { decodeCString, encodeText } from '../util/bytes.ts';
 import { bpf, pointer, present } from './bpf.ts';
 import { btfLoadAttr, progLoadAttr, progTestRunAttr } from './bpf-attr.ts';
+import { TOKEN_FD } from './bpf-token.ts';
 import { Errno } from './errno.ts';
 
 /** Records of `.BTF.ext` as the kernel takes them. */
@@ -29,6 +30,7 @@ export interface ProgLoadParams {
   readonly btf?: ProgBtfParams | undefined;
   /** Descriptors that instructions refer to by their place in it. */
   readonly fdArray?: Uint8Array | undefined;
+  readonly tokenFd?: number | undefined;
   readonly log?: { readonly level: number; readonly buffer: Uint8Array } | undefined;
 }
 
@@ -55,12 +57,13 @@ export function tryProgLoad(params: ProgLoadParams): ProgLoadResult {
     log_size: log?.buffer.length ?? 0,
     log_buf: pointer(log?.buffer),
     kern_version: params.kernelVersion ?? 0,
-    prog_flags: params.flags ?? 0,
+    prog_flags: ((params.flags ?? 0) | (params.tokenFd === undefined ? 0 : TOKEN_FD)) >>> 0,
     prog_name: params.name,
     expected_attach_type: params.expectedAttachType ?? 0,
     attach_btf_id: params.attachBtfId ?? 0,
     attach_prog_fd: params.attachObjectFd ?? 0,
     fd_array: pointer(params.fdArray),
+    prog_token_fd: params.tokenFd ?? 0,
     ...(btf && progBtfMembers(btf)),
   });
   const held = present(params.code, license, log?.buffer, params.fdArray, btf?.funcInfo, btf?.lineInfo);
@@ -138,13 +141,15 @@ export function tryProgTestRun(params: TestRunParams): TestRunOutcome {
 }
 
 /** BPF_BTF_LOAD. @returns the descriptor, or minus the errno */
-export function tryBtfLoad(btf: Uint8Array, log?: Uint8Array): number {
+export function tryBtfLoad(btf: Uint8Array, log?: Uint8Array, tokenFd?: number): number {
   const attr = btfLoadAttr.encode({
     btf: pointer(btf),
     btf_size: btf.length,
     btf_log_buf: pointer(log),
     btf_log_size: log?.length ?? 0,
     btf_log_level: log ? 1 : 0,
+    btf_flags: tokenFd === undefined ? 0 : TOKEN_FD,
+    btf_token_fd: tokenFd ?? 0,
   });
   return bpf('BTF_LOAD', { attr, held: present(btf, log) });
 }

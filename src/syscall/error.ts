@@ -1,5 +1,6 @@
 import { TsbpfError } from '../util/errors.ts';
 import { errnoName, errnoText } from './errno.ts';
+import { explainSystem } from './explain-system.ts';
 
 export interface SyscallErrorParts {
   readonly syscall: string;
@@ -28,8 +29,10 @@ export class SyscallError extends TsbpfError {
 
   constructor(parts: SyscallErrorParts) {
     const name = errnoName(parts.errno);
-    const explanation = parts.explanation ?? errnoText(parts.errno);
-    super(name, `cannot ${parts.doing}: ${explanation} (${name})`, parts);
+    const known = parts.explanation === undefined ? explainSystem(parts.syscall, parts.errno) : undefined;
+    const explanation = parts.explanation ?? known?.explanation ?? errnoText(parts.errno);
+    const hint = parts.hint ?? known?.hint;
+    super(name, `cannot ${parts.doing}: ${explanation} (${name})`, { hint, cause: parts.cause });
     this.syscall = parts.syscall;
     this.command = parts.command;
     this.errno = parts.errno;

@@ -2,7 +2,6 @@ import { enumName } from '../isa/enum-name.ts';
 import { AttachType, ProgType } from '../isa/kernel-tables.generated.ts';
 import { Errno } from './errno.ts';
 import type { BpfCommandName, CommandContext, Explanation } from './explain.ts';
-import type { Capability } from './privileges.ts';
 
 // What the errnos of the attaching commands mean. The same errno says different things by what is
 // attached to, so the rows are by attach type where that matters.
@@ -10,32 +9,17 @@ import type { Capability } from './privileges.ts';
 type Meaning = Explanation | string;
 type ByErrno = Readonly<Record<number, (context: CommandContext) => Meaning>>;
 
-const P = ProgType;
-const TRACERS: readonly number[] = [
-  P.KPROBE,
-  P.TRACEPOINT,
-  P.PERF_EVENT,
-  P.RAW_TRACEPOINT,
-  P.RAW_TRACEPOINT_WRITABLE,
-  P.TRACING,
-  P.LSM,
-  P.EXT,
-];
-
-/** The capabilities that attaching a program of a type takes (Linux, `kernel/bpf/syscall.c` and the targets' own checks). */
-export function attachCapabilities(progType: number | undefined): readonly Capability[] {
-  return progType !== undefined && TRACERS.includes(progType)
-    ? ['CAP_BPF', 'CAP_PERFMON']
-    : ['CAP_BPF', 'CAP_NET_ADMIN'];
-}
-
 const needs = (feature: string, version: string): Explanation => ({
   explanation: `this kernel has no ${feature}, or the program was loaded for another attach type`,
   hint: `${feature} came with Linux ${version}`,
 });
 
-const expected = ({ attachType, expectedAttachType }: CommandContext): Explanation | undefined =>
-  attachType !== undefined && expectedAttachType !== undefined && attachType !== expectedAttachType
+// Programs of tc go wherever they are attached to, whatever they were loaded for.
+const expected = ({ progType, attachType, expectedAttachType }: CommandContext): Explanation | undefined =>
+  progType !== ProgType.SCHED_CLS &&
+  attachType !== undefined &&
+  expectedAttachType !== undefined &&
+  attachType !== expectedAttachType
     ? {
         explanation: `the program was loaded with expected_attach_type ${enumName(AttachType, expectedAttachType)}, but ${enumName(AttachType, attachType)} is asked for`,
         hint: `load it from a section of that name, or with expectedAttachType: AttachType.${enumName(AttachType, attachType)}`,
@@ -78,6 +62,14 @@ const ofNetns: ByErrno = {
 
 const A = AttachType;
 
+const ofNetkit: ByErrno = {
+  [Errno.ENXIO]: () => 'this interface is no netkit device',
+  [Errno.EACCES]: () => ({
+    explanation: 'this is the peer of a netkit pair, which takes no programs itself',
+    hint: "attach through the primary device: its own programs with end 'primary', those of the peer with end 'peer'",
+  }),
+};
+
 const MULTI_EINVAL: Readonly<Record<number, Explanation>> = {
   [A.TRACE_UPROBE_MULTI]: needs('uprobe.multi link', '6.6'),
   [A.TRACE_UPROBE_SESSION]: needs('uprobe.session link', '6.13'),
@@ -88,6 +80,28 @@ const MULTI_EINVAL: Readonly<Record<number, Explanation>> = {
   [A.NETKIT_PEER]: needs('netkit', '6.7'),
   [A.TCX_INGRESS]: needs('tcx', '6.6'),
   [A.TCX_EGRESS]: needs('tcx', '6.6'),
+};
+
+/** What these take, where the kernel's EINVAL may be about the type alone. */
+const TAKES: Readonly<Record<number, number>> = {
+  [A.TRACE_UPROBE_MULTI]: ProgType.KPROBE,
+  [A.TRACE_UPROBE_SESSION]: ProgType.KPROBE,
+  [A.TRACE_KPROBE_MULTI]: ProgType.KPROBE,
+  [A.TRACE_KPROBE_SESSION]: ProgType.KPROBE,
+  [A.NETFILTER]: ProgType.NETFILTER,
+  [A.NETKIT_PRIMARY]: ProgType.SCHED_CLS,
+  [A.NETKIT_PEER]: ProgType.SCHED_CLS,
+  [A.TCX_INGRESS]: ProgType.SCHED_CLS,
+  [A.TCX_EGRESS]: ProgType.SCHED_CLS,
+};
+
+const otherType = ({ progType, attachType = -1 }: CommandContext): Explanation | undefined => {
+  const wanted = TAKES[attachType];
+  if (wanted === undefined || progType === undefined || progType === wanted) return undefined;
+  const name = (type: number): string => enumName(ProgType, type).toLowerCase();
+  return {
+    explanation: `${enumName(AttachType, attachType).toLowerCase()} takes ${name(wanted)} programs, but this one is of type ${name(progType)}`,
+  };
 };
 
 const noKprobes: Explanation = {
@@ -128,6 +142,8 @@ const BY_ATTACH_TYPE: Readonly<Record<number, ByErrno>> = {
     [Errno.EEXIST]: () => 'the event has a program already',
     [Errno.EINVAL]: () => 'programs of this type do not go to this kind of event',
   },
+  [A.NETKIT_PRIMARY]: ofNetkit,
+  [A.NETKIT_PEER]: ofNetkit,
 };
 
 function rowsOf(attachType: number): readonly ByErrno[] {
@@ -148,7 +164,7 @@ const attach =
       if (found) return found;
     }
     if (errno !== Errno.EINVAL) return undefined;
-    return expected(context) ?? MULTI_EINVAL[context.attachType] ?? wrongType(context);
+    return otherType(context) ?? expected(context) ?? MULTI_EINVAL[context.attachType] ?? wrongType(context);
   };
 
 /** What an errno of an attaching command means; undefined where its own text has to do. */

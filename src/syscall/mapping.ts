@@ -24,15 +24,17 @@ export interface MappingParams {
   /** Bytes, whole pages. */
   readonly offset?: number;
   readonly writable?: boolean;
+  /** Where it must lie, for arenas that have an address of their own; left out, the kernel chooses. */
+  readonly at?: number;
   /** For messages: `map 'events'`. */
   readonly what: string;
 }
 
 /** mmap(2), shared. @throws {SyscallError} EPERM, EINVAL, ENOMEM */
 export function mapMemory(params: MappingParams): Mapping {
-  const { fd, length, offset = 0, writable = false, what } = params;
+  const { fd, length, offset = 0, writable = false, at = 0, what } = params;
   const protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-  const address = invoke('mmap', [], 0, length, protection, MAP_SHARED, fd, offset);
+  const address = invoke('mmap', [], at, length, protection, MAP_SHARED, fd, offset);
   if (address > 0) return { address, bytes: viewMemory(address, length) };
   const denied = address === -Errno.EPERM;
   throw new SyscallError({

@@ -3,6 +3,7 @@ import { type Struct, struct, u16, u32 } from '../util/struct.ts';
 import { Errno, errnoText } from './errno.ts';
 import { SyscallError } from './error.ts';
 import { explainPermission } from './explain.ts';
+import { explainSystem } from './explain-system.ts';
 import type { Fd } from './fd.ts';
 import {
   buildMessage,
@@ -35,7 +36,10 @@ export class NetlinkError extends SyscallError {
       syscall: 'netlink',
       errno,
       doing,
-      explanation: [explanation ?? extAck ?? errnoText(errno), explanation && extAck]
+      explanation: [
+        explanation ?? extAck ?? explainSystem('netlink', errno)?.explanation ?? errnoText(errno),
+        explanation && extAck,
+      ]
         .filter(Boolean)
         .join('; the kernel says: '),
       hint,

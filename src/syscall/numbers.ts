@@ -24,6 +24,7 @@ const X64 = {
   prlimit64: 302,
   setns: 308,
   bpf: 321,
+  pidfd_open: 434,
 } as const;
 
 export type SyscallName = keyof typeof X64;
@@ -52,6 +53,7 @@ const ARM64: Record<SyscallName, number> = {
   prlimit64: 261,
   setns: 268,
   bpf: 280,
+  pidfd_open: 434,
 };
 
 /**

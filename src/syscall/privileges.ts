@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
 
 /** Bits of `CapEff` (Linux, `include/uapi/linux/capability.h`). */
 const CAPABILITY_BITS = {
@@ -20,6 +21,14 @@ export interface Privileges {
   readonly lockdown: string | undefined;
   /** False in a user namespace, where capabilities count for little. */
   readonly initialUserNamespace: boolean;
+  /** The active ones, in their order; readable where securityfs is mounted. */
+  readonly securityModules?: readonly string[] | undefined;
+  /** 0 none, 1 strict, 2 a filter. */
+  readonly seccompMode?: number | undefined;
+  /** `LINUX_VERSION_CODE`: major << 16 | minor << 8. */
+  readonly kernelVersion?: number | undefined;
+  /** The limit of locked memory: bytes, or `unlimited`. */
+  readonly lockedMemory?: string | undefined;
 }
 
 function read(path: string): string | undefined {
@@ -30,16 +39,30 @@ function read(path: string): string | undefined {
   }
 }
 
+/** Whether this process is in the initial user namespace, as far as its map of users tells. */
+export function inInitialUserNamespace(): boolean {
+  const uidMap = read('/proc/self/uid_map');
+  return uidMap === undefined || /^\s*0\s+0\s+4294967295\s*$/.test(uidMap);
+}
+
 /** Reads the privileges of the calling process. */
 export function readPrivileges(): Privileges {
-  const capEff = read('/proc/self/status')?.match(/^CapEff:\s*([0-9a-f]+)$/m)?.[1];
+  const status = read('/proc/self/status');
+  const capEff = status?.match(/^CapEff:\s*([0-9a-f]+)$/m)?.[1];
+  const seccomp = status?.match(/^Seccomp:\s*(\d)$/m)?.[1];
+  const [major = Number.NaN, minor = Number.NaN] = release()
+    .split('.')
+    .map((part) => Number.parseInt(part, 10));
   const sysctl = read('/proc/sys/kernel/unprivileged_bpf_disabled');
-  const uidMap = read('/proc/self/uid_map');
   return {
     effective: capEff === undefined ? undefined : BigInt(`0x${capEff}`),
     unprivilegedBpfDisabled: sysctl === undefined ? undefined : Number.parseInt(sysctl, 10),
     lockdown: read('/sys/kernel/security/lockdown')?.match(/\[(\w+)\]/)?.[1],
-    initialUserNamespace: uidMap === undefined || /^\s*0\s+0\s+4294967295\s*$/.test(uidMap),
+    initialUserNamespace: inInitialUserNamespace(),
+    securityModules: read('/sys/kernel/security/lsm')?.trim().split(',').filter(Boolean),
+    seccompMode: seccomp === undefined ? undefined : Number(seccomp),
+    kernelVersion: Number.isNaN(minor) ? undefined : (major << 16) | (minor << 8),
+    lockedMemory: read('/proc/self/limits')?.match(/^Max locked memory\s+(\S+)/m)?.[1],
   };
 }
 

@@ -26,8 +26,11 @@ const Rtm = {
 } as const;
 const Tca = { KIND: 1, OPTIONS: 2, CHAIN: 11 } as const;
 /** Linux, `include/uapi/linux/pkt_cls.h`. */
-const TcaBpf = { CLASSID: 3, FD: 6, NAME: 7, FLAGS: 8, TAG: 10, ID: 11 } as const;
+const TcaBpf = { CLASSID: 3, FD: 6, NAME: 7, FLAGS: 8, FLAGS_GEN: 9, TAG: 10, ID: 11 } as const;
 const ACT_DIRECT = 1;
+/** Of `FLAGS_GEN`: a card runs it; or none does. */
+const IN_HW = 1 << 2;
+const NOT_IN_HW = 1 << 3;
 const NLM_F_REPLACE = 0x100;
 /** The answer holds what was made, with the numbers that the kernel chose. */
 const NLM_F_ECHO = 0x8;
@@ -94,6 +97,8 @@ export interface TcFilter {
         readonly tag: string | undefined;
         readonly directAction: boolean;
         readonly classid: number | undefined;
+        /** Whether the network card runs it; undefined where the kernel does not tell. */
+        readonly inHardware?: boolean | undefined;
       }
     | undefined;
 }
@@ -103,6 +108,8 @@ export interface TcQdisc {
   readonly kind: string;
   readonly handle: number;
   readonly parent: number;
+  /** How many hold it, as `tc qdisc show` counts them. */
+  readonly refcnt: number;
 }
 
 type Explain = (errno: number) => { explanation: string; hint?: string } | undefined;
@@ -133,19 +140,25 @@ export function deleteClsact(ifindex: number, doing: string): void {
   ask(Rtm.DELQDISC, 0, payload, doing);
 }
 
-/** RTM_GETQDISC. */
+/** RTM_GETQDISC, in the order of the kernel; interface 0 stands for all. */
 export function listQdiscs(ifindex: number): TcQdisc[] {
   const payload = tcmsg.encode({ ifindex });
   return (
     ask(Rtm.GETQDISC, NetlinkFlag.DUMP, payload, 'list the qdiscs')
       .filter(({ type }) => type === Rtm.NEWQDISC)
       .map((message) => {
-        const { ifindex: index, handle, parent } = tcmsg.decode(message.payload);
+        const { ifindex: index, handle, parent, info } = tcmsg.decode(message.payload);
         const attributes = parseAttributes(message.payload.subarray(tcmsg.size), 'netlink/qdisc');
-        return { ifindex: index, kind: attributeText(attributes, Tca.KIND) ?? '', handle, parent };
+        return {
+          ifindex: index,
+          kind: attributeText(attributes, Tca.KIND) ?? '',
+          handle,
+          parent,
+          refcnt: info,
+        };
       })
       // Kernels before 5.x dump those of every interface.
-      .filter((qdisc) => qdisc.ifindex === ifindex)
+      .filter((qdisc) => ifindex === 0 || qdisc.ifindex === ifindex)
   );
 }
 
@@ -228,11 +241,13 @@ function parseBpf(bytes: Uint8Array | undefined, path: string): TcFilter['bpf'] 
   if (!bytes) return undefined;
   const attributes = parseAttributes(bytes, path);
   const tag = attributes.get(TcaBpf.TAG);
+  const hardware = attributeU32(attributes, TcaBpf.FLAGS_GEN, path) ?? 0;
   return {
     programId: attributeU32(attributes, TcaBpf.ID, path),
     name: attributeText(attributes, TcaBpf.NAME),
     tag: tag && toHex(tag),
     directAction: ((attributeU32(attributes, TcaBpf.FLAGS, path) ?? 0) & ACT_DIRECT) !== 0,
     classid: attributeU32(attributes, TcaBpf.CLASSID, path),
+    inHardware: (hardware & (IN_HW | NOT_IN_HW)) === 0 ? undefined : (hardware & IN_HW) !== 0,
   };
 }

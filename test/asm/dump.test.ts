@@ -4,7 +4,7 @@ import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { type DumpOptions, readDump } from '../../src/asm/dumps/dump.ts';
 import { dumpKindOf } from '../../src/asm/dumps/dump-kind.ts';
-import { disassemble } from '../../src/asm/index.ts';
+import { assembleOrThrow, disassemble, rawCode } from '../../src/asm/index.ts';
 import { parseElf, writeElf } from '../../src/elf/index.ts';
 import { encodeInsns, INSN_TABLE, makeInsn } from '../../src/isa/index.ts';
 import type { RelocatableObject } from '../../src/object/relocatable.ts';
@@ -182,6 +182,20 @@ describe('a log of the verifier', () => {
         = help: the verifier prints what it walks: code that is never reached is not shown"
     `);
     expect(assembledDump(LOG).object).toBeDefined();
+  });
+
+  test('may have the state of the next slot behind a jump', () => {
+    const log = `0: R1=ctx() R10=fp0
+0: (b7) r0 = 0                        ; R0=0
+1: (07) r0 += 1                       ; R0=1
+2: (55) if r0 != 0x5 goto pc-2 1: R0=1 R1=ctx() R10=fp0
+1: (07) r0 += 1                       ; R0=2
+3: (95) exit
+processed 6 insns (limit 1000000)
+`;
+    expect(toHex(rawCode(assembleOrThrow(log).object))).toBe(
+      'b7000000000000000700000001000000' + '5500feff050000009500000000000000',
+    );
   });
 
   test('names a map by what is known of its address, or by an option', () => {

@@ -302,7 +302,13 @@ describe('the plain reader and the grammar', () => {
     },
   );
 
-  test.each(readdirSync('bpf').filter((name) => name.endsWith('.s')))('agree on bpf/%s', (name) => {
+  // Neither is given C's declarations and the lines of macros as they stand in a file.
+  const whole = readdirSync('bpf').filter(
+    (name) =>
+      name.endsWith('.s') &&
+      !/^ *\.(macro|struct|enum|var|function \w+ )/m.test(readFileSync(`bpf/${name}`, 'utf8')),
+  );
+  test.each(whole)('agree on bpf/%s', (name) => {
     expect(expectAgreement(readFileSync(`bpf/${name}`, 'utf8')).length).toBeGreaterThan(3);
   });
 

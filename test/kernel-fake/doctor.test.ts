@@ -1,7 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { examine, type Finding } from '../../src/kernel/doctor/doctor.ts';
 import { type Machine, parseMounts } from '../../src/kernel/doctor/doctor-machine.ts';
 import { KernelFeatures } from '../../src/kernel/features/features.ts';
+import { effectWithout, forbiddenOperations, OPERATIONS } from '../../src/kernel/operations.ts';
 
 const ALL = (1n << 41n) - 1n;
 
@@ -122,21 +125,21 @@ describe('without', () => {
         },
         {
           "check": "CAP_NET_ADMIN",
-          "effect": "XDP, tc, socket and cgroup programs cannot be loaded, nor attached to interfaces",
+          "effect": "not possible: loading XDP, tc, socket and other cgroup programs, making redirection maps, attaching to interfaces and cgroups",
           "found": "missing",
           "mend": "run as root, or: sudo setcap cap_bpf,cap_net_admin,cap_perfmon+ep "$(readlink -f "$(command -v node)")"",
           "state": "limited",
         },
         {
           "check": "CAP_PERFMON",
-          "effect": "tracing programs (kprobe, tracepoint, perf_event, fentry) cannot be loaded",
+          "effect": "not possible: loading tracing programs (kprobe, tracepoint, perf_event, fentry), opening perf events of the whole system; probing functions of processes (uprobe, uretprobe, USDT)",
           "found": "missing",
           "mend": "run as root, or: sudo setcap cap_bpf,cap_net_admin,cap_perfmon+ep "$(readlink -f "$(command -v node)")"",
           "state": "limited",
         },
         {
           "check": "CAP_SYS_ADMIN",
-          "effect": "programs, maps and links of others cannot be listed or opened, nor uprobes attached",
+          "effect": "not possible: probing functions of processes (uprobe, uretprobe, USDT); listing and opening programs, maps, links and types of others, counting runs; mounting bpffs and tracefs, reading trace_pipe",
           "found": "missing",
           "mend": "run as root",
           "state": "limited",
@@ -164,6 +167,157 @@ describe('without', () => {
         },
       ]
     `);
+  });
+
+  test('the initial user namespace, capabilities are told to count for little', () => {
+    const privileges = { ...machine().privileges, initialUserNamespace: false };
+    const bpf = { ok: false, code: 'EPERM', reason: 'this process is in a user namespace' } as const;
+    const files = {
+      '/proc/self/mounts': 'bpf /sys/fs/bpf bpf rw 0 0',
+      '/proc/sys/net/core/bpf_jit_harden': undefined,
+    };
+    expect(wrong(machine({ privileges, bpf }, files))).toMatchInlineSnapshot(`
+      [
+        {
+          "check": "bpf(2)",
+          "effect": "nothing can be loaded, listed or opened",
+          "found": "this process is in a user namespace",
+          "state": "broken",
+        },
+        {
+          "check": "CAP_BPF",
+          "found": "effective, but in a user namespace",
+          "state": "limited",
+        },
+        {
+          "check": "CAP_NET_ADMIN",
+          "found": "effective, but in a user namespace",
+          "state": "limited",
+        },
+        {
+          "check": "CAP_PERFMON",
+          "found": "effective, but in a user namespace",
+          "state": "limited",
+        },
+        {
+          "check": "CAP_SYS_ADMIN",
+          "found": "effective, but in a user namespace",
+          "state": "limited",
+        },
+        {
+          "check": "user namespace",
+          "effect": "its capabilities do not count for BPF",
+          "found": "this process is in one of its own",
+          "mend": "run outside of the container, or use a BPF token (Linux 6.9 or later)",
+          "state": "limited",
+        },
+        {
+          "check": "kernel.unprivileged_bpf_disabled",
+          "effect": "nothing can be loaded",
+          "found": "2: only with CAP_BPF of the initial user namespace",
+          "mend": "run outside of the container, or use a BPF token (Linux 6.9 or later)",
+          "state": "broken",
+        },
+        {
+          "check": "net.core.bpf_jit_harden",
+          "found": "only root may read it",
+          "state": "unknown",
+        },
+        {
+          "check": "kernel.perf_event_paranoid",
+          "effect": "perf events, and with them tracepoints and uprobes, cannot be opened for the whole system",
+          "found": "2",
+          "mend": "run with CAP_PERFMON, or: sysctl kernel.perf_event_paranoid=0",
+          "state": "limited",
+        },
+        {
+          "check": "tracefs",
+          "effect": "tracepoints are not found by name, and what bpf_trace_printk() prints is not seen",
+          "found": "not mounted",
+          "mend": "outside of the container: mount -t tracefs tracefs /sys/kernel/tracing",
+          "state": "broken",
+        },
+        {
+          "check": "cgroup2",
+          "effect": "programs cannot be attached to cgroups",
+          "found": "not mounted",
+          "mend": "outside of the container: mount -t cgroup2 cgroup2 /sys/fs/cgroup",
+          "state": "broken",
+        },
+      ]
+    `);
+  });
+
+  test('leave to enter a file system, it says so; and what only root can do begins with sudo', () => {
+    const privileges = { ...machine().privileges, effective: (7n << 38n) | (1n << 12n) };
+    const files = {
+      '/proc/self/mounts': 'bpf /sys/fs/bpf bpf rw 0 0\nnone /sys/fs/cgroup cgroup2 rw 0 0',
+      '/proc/sys/net/core/bpf_jit_enable': '0',
+    };
+    const limited = { ...machine({ privileges }, files), mayUse: (path: string) => path !== '/sys/fs/bpf' };
+    expect(wrong(limited)).toMatchInlineSnapshot(`
+      [
+        {
+          "check": "CAP_SYS_ADMIN",
+          "effect": "not possible: probing functions of processes (uprobe, uretprobe, USDT); listing and opening programs, maps, links and types of others, counting runs; mounting bpffs and tracefs, reading trace_pipe",
+          "found": "missing",
+          "mend": "run as root",
+          "state": "limited",
+        },
+        {
+          "check": "net.core.bpf_jit_enable",
+          "effect": "they are slow, and fentry, kfuncs and struct_ops do not work",
+          "found": "0: programs are interpreted",
+          "mend": "sudo sysctl net.core.bpf_jit_enable=1",
+          "state": "limited",
+        },
+        {
+          "check": "bpffs",
+          "effect": "nothing can be pinned",
+          "found": "mounted on /sys/fs/bpf, where this user may not go",
+          "mend": "run as root, or: sudo chmod a+rx /sys/fs/bpf (and what is in it)",
+          "state": "limited",
+        },
+        {
+          "check": "tracefs",
+          "effect": "tracepoints are not found by name, and what bpf_trace_printk() prints is not seen",
+          "found": "not mounted",
+          "mend": "sudo mount -t tracefs tracefs /sys/kernel/tracing",
+          "state": "broken",
+        },
+      ]
+    `);
+  });
+
+  test('leave by seccomp, lockdown or the kernel’s choice of types, each is told', () => {
+    const privileges = { ...machine().privileges, seccompMode: 2, lockdown: 'confidentiality' };
+    const bpf = { ok: false, code: 'EPERM', reason: 'a seccomp filter' } as const;
+    expect(wrong(machine({ privileges, bpf }))).toMatchInlineSnapshot(`
+      [
+        {
+          "check": "bpf(2)",
+          "effect": "nothing can be loaded, listed or opened",
+          "found": "a seccomp filter",
+          "state": "broken",
+        },
+        {
+          "check": "seccomp",
+          "effect": "it may forbid bpf(2) and perf_event_open(2), whatever the capabilities",
+          "found": "a filter is on this process, as containers have one",
+          "mend": "allow both in it (docker run --security-opt seccomp=unconfined)",
+          "state": "limited",
+        },
+        {
+          "check": "lockdown",
+          "effect": "programs may not read the kernel’s memory: no bpf_probe_read_kernel(), no kprobes",
+          "found": "confidentiality",
+          "mend": "boot without lockdown= (and without secure boot, where that turns it on)",
+          "state": "limited",
+        },
+      ]
+    `);
+    const filtered = examine(machine({ privileges })).find(({ check }) => check === 'seccomp');
+    expect(filtered).toMatchObject({ state: 'ok', found: 'a filter, which lets bpf(2) pass' });
   });
 
   test('CAP_BPF but with CAP_SYS_ADMIN, nothing is missing', () => {
@@ -224,7 +378,7 @@ describe('without', () => {
         },
         {
           "check": "net.core.bpf_jit_harden",
-          "found": "it cannot be read",
+          "found": "only root may read it",
           "state": "unknown",
         },
         {
@@ -257,8 +411,10 @@ describe('without', () => {
         },
         {
           "check": "fentry",
+          "effect": "such programs cannot be loaded here",
           "found": "refused (EPERM)",
-          "state": "unknown",
+          "mend": "use a kernel that allows this type; tracepoints, raw tracepoints and uprobes may serve instead",
+          "state": "limited",
         },
         {
           "check": "bpf token",
@@ -289,6 +445,47 @@ describe('without', () => {
       ['node', 'ok'],
       ['platform', 'broken'],
     ]);
+  });
+});
+
+describe('operations', () => {
+  test('are there for every command that asks the kernel', () => {
+    const source = ['src/cli', 'src/cli/commands']
+      .flatMap((folder) => readdirSync(folder).map((file) => join(folder, file)))
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => readFileSync(file, 'utf8'))
+      .join('\n');
+    const commands = new Set(
+      [...source.matchAll(/program\s*\.command\('([\w-]+)'/g)].map(([, name]) => name!),
+    );
+    expect(commands.size).toBeGreaterThan(20);
+    const pure = ['asm', 'disasm', 'fmt', 'inspect', 'readelf', 'strip', 'gen', 'doc', 'cc'];
+    const known = new Set([
+      ...pure,
+      ...OPERATIONS.flatMap(({ commands: names }) => names.map((name) => name.split(' ')[0]!)),
+    ]);
+    for (const name of commands) expect([...known]).toContain(name);
+  });
+
+  test('that a process may not do are named with what it lacks', () => {
+    const privileges = { ...machine().privileges, effective: 1n << 39n };
+    const told = forbiddenOperations(privileges).map(
+      ({ operation, missing }) => `${operation.what}: ${missing}`,
+    );
+    expect(told).toMatchInlineSnapshot(`
+      [
+        "loading XDP, tc, socket and other cgroup programs, making redirection maps, attaching to interfaces and cgroups: CAP_NET_ADMIN",
+        "loading tracing programs (kprobe, tracepoint, perf_event, fentry), opening perf events of the whole system: CAP_PERFMON",
+        "probing functions of processes (uprobe, uretprobe, USDT): CAP_PERFMON,CAP_SYS_ADMIN",
+        "listing and opening programs, maps, links and types of others, counting runs: CAP_SYS_ADMIN",
+        "mounting bpffs and tracefs, reading trace_pipe: CAP_SYS_ADMIN",
+        "sending and receiving frames on an interface: CAP_NET_RAW",
+      ]
+    `);
+    expect(forbiddenOperations(machine().privileges)).toEqual([]);
+    expect(effectWithout('CAP_NET_RAW')).toMatchInlineSnapshot(
+      `"not possible: sending and receiving frames on an interface"`,
+    );
   });
 });
 

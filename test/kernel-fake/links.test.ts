@@ -137,7 +137,7 @@ describe('where a kernel refuses', () => {
     using program = load('kprobe.multi');
     const attach = () => attachKprobeMulti(program, { functions: ['do_unlinkat'] });
     expect(errorOf(attach).message).toMatchInlineSnapshot(
-      `"cannot attach program 'p' to 1 functions of the kernel (kprobe.multi): this kernel cannot probe its functions (CONFIG_FPROBE is off) (EOPNOTSUPP)"`,
+      `"cannot attach program 'p' to 1 function of the kernel (kprobe.multi): this kernel cannot probe its functions (CONFIG_FPROBE is off) (EOPNOTSUPP)"`,
     );
   });
 

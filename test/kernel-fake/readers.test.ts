@@ -192,12 +192,12 @@ describe('waiting', () => {
   test('says what was refused', () => {
     native().answer(-24);
     expect(errorOf(() => new Waiter('a ring')).message).toMatchInlineSnapshot(
-      `"cannot make the readiness of a ring: too many open files (EMFILE)"`,
+      `"cannot make the readiness of a ring: this process has as many descriptors open as it may (EMFILE)"`,
     );
     native().answer(50, -1);
     const waiter = new Waiter('a ring');
     expect(errorOf(() => waiter.watch(new Fd(7, 'ring 7'), 1)).message).toMatchInlineSnapshot(
-      `"cannot wait for ring 7: operation not permitted (EPERM)"`,
+      `"cannot wait for ring 7: it cannot be waited for (EPERM)"`,
     );
   });
 });
@@ -246,10 +246,10 @@ describe('the perf event of a CPU', () => {
     native().answer(-19, -24, -22);
     expect(openPerfOutput({ cpu: 3, wakeup: { events: 1 } })).toBeUndefined();
     expect(errorOf(() => openPerfOutput({ cpu: 3, wakeup: { events: 1 } })).message).toMatchInlineSnapshot(
-      `"cannot open the perf ring of CPU 3: too many open files (EMFILE)"`,
+      `"cannot open the perf ring of CPU 3: this process has as many descriptors open as it may (EMFILE)"`,
     );
     expect(errorOf(() => pausePerfOutput(new Fd(5, 'the ring'), true)).message).toMatchInlineSnapshot(
-      `"cannot pause the ring: invalid argument (EINVAL)"`,
+      `"cannot pause the ring: programs of this type do not go to this kind of event (EINVAL)"`,
     );
   });
 });

@@ -25,7 +25,7 @@ processed 3 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_stat
 `;
 
   test('is cut to the instruction, its source and the messages', () => {
-    expect(excerptLog(log)).toEqual({
+    expect(excerptLog(log)).toMatchObject({
       insn: '(71) r0 = *(u8 *)(r2 +0)',
       slot: 3,
       source: 'return *(char *)data; @ prog.c:14',
@@ -43,7 +43,7 @@ processed 3 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_stat
   });
 
   test('without an instruction is its last messages', () => {
-    expect(excerptLog('unreachable insn 4\nprocessed 0 insns (limit 1000000)\n')).toEqual({
+    expect(excerptLog('unreachable insn 4\nprocessed 0 insns (limit 1000000)\n')).toMatchObject({
       insn: undefined,
       slot: undefined,
       source: undefined,
@@ -151,6 +151,39 @@ describe('why a program does not fit a prog array', () => {
     expect(why(undefined, xdp('f', undefined, undefined))).toMatchInlineSnapshot(
       `"prog array 'jump' holds programs of type xdp that differ in expected_attach_type or xdp.frags"`,
     );
+    const fentry = (name: string, attachBtfId: number | undefined) => ({
+      ...xdp(name, 24, false),
+      progType: ProgType.TRACING,
+      attachBtfId,
+    });
+    const traced = (ours: number | undefined) =>
+      whyIncompatible('jump', ProgType.TRACING, fentry('root', 5), fentry('f', ours));
+    const kind = (progType: number) =>
+      whyIncompatible('jump', progType, undefined, { ...xdp('f', 0, false), progType });
+    expect([
+      whyIncompatible('jump', ProgType.XDP, undefined, { ...xdp('f', 37, false), jited: false }, true),
+      whyIncompatible(
+        'jump',
+        ProgType.XDP,
+        { ...xdp('root', 37, false), jited: false },
+        { ...xdp('f', 37, false), jited: true },
+      ),
+      traced(6),
+      traced(undefined),
+      kind(ProgType.CGROUP_SKB),
+      kind(ProgType.KPROBE),
+      kind(ProgType.SCHED_CLS),
+    ]).toMatchInlineSnapshot(`
+      [
+        "prog array 'jump' holds programs that are compiled, but 'f' is interpreted: net.core.bpf_jit_enable has changed in between, or the JIT could not take it",
+        "prog array 'jump' holds programs that are interpreted, but 'f' is compiled: net.core.bpf_jit_enable has changed in between, or the JIT could not take it",
+        "prog array 'jump' belongs to 'root', which was loaded for another function (BTF id 5) than 'f' (6)",
+        "prog array 'jump' holds programs of type tracing that differ in expected_attach_type or the function that they were loaded for ('f' has expected_attach_type 24 (TRACE_FENTRY))",
+        "prog array 'jump' holds programs of type cgroup_skb that differ in expected_attach_type or their cgroup storage maps ('f' has expected_attach_type 0 (none))",
+        "prog array 'jump' holds programs of type kprobe that differ in expected_attach_type ('f' has expected_attach_type 0 (none)); programs that call bpf_override_return() may stand in none",
+        "prog array 'jump' holds programs of type sched_cls that differ in expected_attach_type ('f' has expected_attach_type 0 (none))",
+      ]
+    `);
     expect(whyIncompatible('jump', undefined, undefined, xdp('f', 37, false))).toMatchInlineSnapshot(
       `"the descriptor is not one of a program that may stand in a prog array"`,
     );

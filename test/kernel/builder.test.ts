@@ -210,6 +210,7 @@ describeKernel('an object made by the builder', () => {
       the verifier rejected program 'careless': R2 offset is outside of the packet (EACCES)
         source: p.load('u8', r0, r2, IP_PROTOCOL).exit(); @ builder.ts:LINE
         at slot 1: (71) r0 = *(u8 *)(r2 +23)
+        state: R2=pkt(r=0)
         invalid access to packet, off=23 size=1, R2(id=0,off=23,r=0)
       "
     `);
@@ -291,6 +292,7 @@ describeKernel('an object made by the builder', () => {
       "the verifier rejected program 'careless': R2 offset is outside of the packet (EACCES)
         source: p.load('u8', r0, r2, 12); // nobody has looked where the packet ends @ builder.test.ts:LINE
         at slot 1: (71) r0 = *(u8 *)(r2 +12)
+        state: R2=pkt(r=0)
         invalid access to packet, off=12 size=1, R2(id=0,off=12,r=0)"
     `);
   });

@@ -10,6 +10,7 @@ import { allIds, fdById } from '../../src/syscall/bpf-object.ts';
 import { logText, tryBtfLoad } from '../../src/syscall/bpf-prog.ts';
 import { Fd } from '../../src/syscall/fd.ts';
 import { describeKernel, errorOf } from '../support/kernel.ts';
+import { lacks } from '../support/needs.ts';
 
 const generations = [14, 16, 19] as const;
 
@@ -82,7 +83,8 @@ describeKernel('externs', () => {
     expect(collection.program('variables').testRun({}).retval).toBe(2);
   });
 
-  test.each(generations)(
+  // They are those of tasks.
+  test.skipIf(lacks('task kfuncs')).each(generations)(
     'kernel functions are called, guarded ones only where they are, clang %i',
     (clang) => {
       using collection = loadCollection(fixture('externs', clang), { programs: ['functions', 'locks'] });

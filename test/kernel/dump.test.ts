@@ -14,6 +14,7 @@ import { toHex } from '../../src/util/index.ts';
 import { codeOf, objectOfDump } from '../asm/dump-tools.ts';
 import { withFiles } from '../asm/tools.ts';
 import { describeKernel } from '../support/kernel.ts';
+import { atLeast } from '../support/needs.ts';
 
 const root = new URL('../../', import.meta.url);
 const BPFTOOL = '/usr/sbin/bpftool';
@@ -137,7 +138,8 @@ const objects = ['bpf/', 'test/object/fixtures/objects/', 'test/object/fixtures/
 );
 
 describeKernel('the verifier prints what it was given', () => {
-  test('at log level 2, for every program of the repository that loads', () => {
+  // Before, the log shows an address where a map stands, and no calls.
+  test.skipIf(!atLeast('6.12'))('at log level 2, for every program of the repository that loads', () => {
     let programs = 0;
     for (const file of objects) {
       let given: Given[];
@@ -186,21 +188,24 @@ none:
     exit
 `;
 
-  test.each([1, 2])('at log level %i, of a program that it refuses, as far as it came', (level) => {
-    const { object, diagnostics } = assemble(REFUSED);
-    expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
-    const [{ code, maps, log, result }] = give(collect(object!), level) as [Given];
-    expect(result).toBeLessThan(0);
-    expect(log).toContain('call pc');
-    const again = read(log);
-    expect(again.maps).toEqual(maps);
-    // Nothing leads to `r0 = 77`, and behind `r0 = r9` nobody looked.
-    const walked = code
-      .replace('b70000004d000000', '0500000000000000')
-      .replace('bf900000000000009500000000000000', 'bf900000000000000500000000000000');
-    if (level === 1) expect(again.code).toBe(walked);
-    else expect(again.code).toBe(code);
-  });
+  test.skipIf(!atLeast('6.12')).each([1, 2])(
+    'at log level %i, of a program that it refuses, as far as it came',
+    (level) => {
+      const { object, diagnostics } = assemble(REFUSED);
+      expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
+      const [{ code, maps, log, result }] = give(collect(object!), level) as [Given];
+      expect(result).toBeLessThan(0);
+      expect(log).toContain('call pc');
+      const again = read(log);
+      expect(again.maps).toEqual(maps);
+      // Nothing leads to `r0 = 77`, and behind `r0 = r9` nobody looked.
+      const walked = code
+        .replace('b70000004d000000', '0500000000000000')
+        .replace('bf900000000000009500000000000000', 'bf900000000000000500000000000000');
+      if (level === 1) expect(again.code).toBe(walked);
+      else expect(again.code).toBe(code);
+    },
+  );
 
   test.skipIf(!existsSync(BPFTOOL))('bpftool’s listing of what was loaded, with opcodes and without', () => {
     const dump = (...options: string[]): string =>

@@ -79,6 +79,7 @@ describeKernel('a filter of tc', () => {
           name: 'probe',
           tag: program.info().tag,
           directAction: true,
+          inHardware: false,
           classid: 0x0001_0002,
         },
       ]);

@@ -164,17 +164,6 @@ describeKernel('an array map', () => {
   });
 });
 
-describeKernel('per-CPU maps', () => {
-  test('give the bytes of all CPUs', () => {
-    withMap({ type: MapType.PERCPU_ARRAY, valueSize: 4, maxEntries: 1 }, (map) => {
-      const value = map.get(0);
-      if (!(value instanceof Uint8Array)) throw new Error('expected bytes');
-      expect(value.length % 8).toBe(0);
-      expect(value.length).toBeGreaterThan(0);
-    });
-  });
-});
-
 describeKernel('creating a map', () => {
   const refused = (options: Partial<MapOptions>): string => errorOf(() => withMap(options, () => {})).message;
 

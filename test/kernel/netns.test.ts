@@ -23,6 +23,7 @@ import {
 import { enterNewMountNamespace } from '../../src/syscall/namespace.ts';
 import { createVethPair, listLinks, setLink } from '../../src/syscall/rtnetlink.ts';
 import { returns } from '../support/bpf-code.ts';
+import { tsbpf } from '../support/cli.ts';
 import { describeKernel, errorOf } from '../support/kernel.ts';
 
 const NAME = `tsbpf-${process.pid}`;
@@ -141,6 +142,25 @@ describeKernel('a network namespace', () => {
     expect(detachTc('near0', { direction: 'ingress', netns })).toMatchObject([{ programId: filter.id }]);
     expect(removeClsact('near0', { netns })).toBe(true);
     expect(removeClsact('near0', { netns })).toBe(false);
+  });
+
+  test('is where a command works', () => {
+    const { stdout, status } = tsbpf(['--netns', NAME, 'xdp', 'show', 'near0']);
+    expect([status, stdout.replace(/^\d+/, 'N')]).toMatchInlineSnapshot(`
+      [
+        0,
+        "near0: no XDP program
+      ",
+      ]
+    `);
+    const refused = tsbpf(['-n', 'nowhere', 'xdp', 'show']);
+    expect([refused.status, refused.stderr.replace(/there are: .*/, 'there are: …')]).toMatchInlineSnapshot(`
+      [
+        1,
+        "error[NETNS_NOT_FOUND]: there is no network namespace 'nowhere' (/run/netns/nowhere); there are: …
+      ",
+      ]
+    `);
   });
 
   test('has tcx lists of its own', () => {

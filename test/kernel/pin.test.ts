@@ -75,13 +75,13 @@ describeKernel('pins', () => {
       `"cannot open the pin /bpffs/two: nothing is pinned at /bpffs/two (ENOENT)"`,
     );
     expect(words(errorOf(() => map.pin(join(bpffs, 'a.b'))))).toMatchInlineSnapshot(
-      `"cannot pin map 'counts': /bpffs/a.b is not in a BPF file system, or its name has a '.' (EPERM) [mount one: mount -t bpf bpf /sys/fs/bpf; names of pins may not have a dot]"`,
+      `"cannot pin map 'counts': 'a.b' cannot be the name of a pin: it has a '.' (EPERM)"`,
     );
     expect(words(errorOf(() => map.pin(join(bpffs, 'none', 'a'))))).toMatchInlineSnapshot(
       `"cannot pin map 'counts': the directory of /bpffs/none/a does not exist (ENOENT)"`,
     );
     expect(words(errorOf(() => map.pin('/tmp/tsbpf-not-here')))).toMatchInlineSnapshot(
-      `"cannot pin map 'counts': /tmp/tsbpf-not-here is not in a BPF file system, or its name has a '.' (EPERM) [mount one: mount -t bpf bpf /sys/fs/bpf; names of pins may not have a dot]"`,
+      `"cannot pin map 'counts': /tmp is not in a BPF file system (EPERM) [pin below one: mount -t bpf bpf /sys/fs/bpf]"`,
     );
     expect(words(errorOf(() => map.pin('')))).toMatchInlineSnapshot(`"'' is not a path that Linux can hold"`);
   });

@@ -79,9 +79,9 @@ describe('the attr of', () => {
 
   test('the element commands', () => {
     const elements = new MapElementCall(4, 8);
-    elements.lookup(3, 4n);
+    elements.lookup(3, 4);
     const seen = [recorded(fake()).at(-1)];
-    elements.update(3, 1n);
+    elements.update(3, 1);
     seen.push(recorded(fake()).at(-1));
     elements.delete(3);
     seen.push(recorded(fake()).at(-1));

@@ -66,7 +66,7 @@ describe('EPERM', () => {
       `"this process is in a user namespace, where its capabilities do not count for BPF [run outside of the container, or use a BPF token (Linux 6.9 or later)]"`,
     );
     expect(explain('PROG_LOAD', 1, xdp, { ...root, lockdown: 'integrity' })).toMatchInlineSnapshot(
-      `"refused although no capability is missing; kernel lockdown is in mode 'integrity'"`,
+      `"refused although no capability is missing; kernel lockdown is in mode 'integrity' [this mode forbids writing to the memory of processes (bpf_probe_write_user); boot without lockdown=]"`,
     );
     expect(explain('PROG_LOAD', 1, xdp)).toMatchInlineSnapshot(
       `"refused although no capability is missing: a security module, a seccomp filter or kernel lockdown forbids it"`,

@@ -18,9 +18,10 @@ $b mount -t proc proc $new/proc; $b mount -t sysfs sys $new/sys; $b mount -t dev
 $b mkdir -p $new/dev/pts $new/dev/shm
 $b mount -t devpts -o ptmxmode=666 pts $new/dev/pts
 $b mount -t tmpfs shm $new/dev/shm; $b mount -t tmpfs run $new/run
-$b mount -t tracefs tracing $new/sys/kernel/tracing; $b mount -t debugfs debug $new/sys/kernel/debug
 $b mount -t securityfs security $new/sys/kernel/security
-$b mount -t bpf bpf $new/sys/fs/bpf; $b mount -t cgroup2 cgroup $new/sys/fs/cgroup
+$b mount -t tmpfs cgroup $new/sys/fs/cgroup; $b mkdir $new/sys/fs/cgroup/unified
+$b mount -t cgroup2 cgroup $new/sys/fs/cgroup/unified
+# bpffs, tracefs and debugfs are mounted by the tests that need them, as on a machine where nobody did.
 [ -e $new/dev/fd ] || $b ln -s /proc/self/fd $new/dev/fd
 for pair in 0:stdin 1:stdout 2:stderr; do
   [ -e "$new/dev/${pair#*:}" ] || $b ln -s "/proc/self/fd/${pair%:*}" "$new/dev/${pair#*:}"

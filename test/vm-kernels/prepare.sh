@@ -35,11 +35,12 @@ for name in depmod modprobe; do ln -sf ../bin/kmod "kmod/sbin/$name"; done
 
 for kernel in "$dir"/linux-image-*/; do
   kernel=${kernel%/}
-  [ -f "$kernel/initramfs.gz" ] && continue
+  [ "$kernel/initramfs.gz" -nt "$here/init.sh" ] && continue
   version=$(ls "$kernel/lib/modules")
   find "$kernel/lib/modules" -name '*.ko.xz' -exec xz -d {} +
   kmod depmod -b "$kernel" "$version"
   root=$kernel/initramfs
+  rm -rf "$root"
   mkdir -p "$root"/{bin,dev,proc,sys,newroot,modules}
   cp /bin/busybox "$root/bin/"
   # What it takes to see the root file system, where it is not built in.

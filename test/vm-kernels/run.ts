@@ -2,59 +2,63 @@
 //
 //   npm run test:kernels                          all of them, everywhere
 //   npm run test:kernels -- --on 6.1,6.12 map     files whose name has `map`, in the guests
+//   npm run test:kernels -- --quick               the files that say most of a kernel
+//
+// --parallel runs both guests at once, --limit gives up a file after so many seconds, --within all that has not ended.
 //
 // A kernel that cannot be booted here is told with the reason; `--strict` makes that a failure.
-import { type StdioOptions, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { formatTable } from '../../src/cli/table.ts';
+import { bundleTests, CONFIG } from './bundle.ts';
+import type { FileResult, Outcome } from './result.ts';
+import { type Runner, runWatched } from './watch.ts';
 
 const KERNELS = ['native', '6.1', '6.12'] as const;
 type KernelName = (typeof KERNELS)[number];
 
+/** What only guests can run, what old kernels need fall-backs for, and what is used most. */
+const QUICK = [
+  'links-guests',
+  'links-guests-net',
+  'core',
+  'collection',
+  'features',
+  'links',
+  'map',
+  'pin',
+  'program',
+  'tail-calls',
+  'xdp',
+];
+
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = join(here, '..', '..');
 const kernelsDir = process.env.KERNELS ?? join(homedir(), '.cache', 'tsbpf', 'kernels');
-/** Emulated, a file takes some 20 s, most of them to read and compile its modules. */
-const GUEST_TIMEOUT_S = 3600;
+const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+const LIMIT_SECONDS = { native: 120, guest: 400 };
 
-/** What the tests print goes to stderr: the table alone is the result. */
-const PROGRESS: StdioOptions = ['ignore', 2, 2];
-
-interface Counts {
-  passed: number;
-  failed: number;
-  skipped: number;
+/** How long a file may take, in seconds, and when all has to end. */
+interface Times {
+  readonly limit: number | undefined;
+  readonly deadline: number | undefined;
 }
 
-interface Outcome {
-  readonly files: ReadonlyMap<string, Counts>;
-  readonly failures: readonly string[];
-  /** Why there is nothing more. */
-  readonly problem?: string;
-}
-
-/** What of vitest's JSON report is read here. */
-interface Report {
-  readonly testResults: readonly {
-    readonly name: string;
-    readonly status: string;
-    readonly message: string;
-    readonly assertionResults: readonly {
-      readonly status: string;
-      readonly fullName: string;
-      readonly failureMessages: readonly string[];
-    }[];
-  }[];
-}
-
-function main(): number {
+async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { on: { type: 'string' }, strict: { type: 'boolean' } },
+    options: {
+      on: { type: 'string' },
+      parallel: { type: 'boolean' },
+      quick: { type: 'boolean' },
+      strict: { type: 'boolean' },
+      limit: { type: 'string' },
+      within: { type: 'string' },
+    },
   });
   const wanted = values.on?.split(',') ?? KERNELS;
   const unknown = wanted.find((name) => !(KERNELS as readonly string[]).includes(name));
@@ -62,65 +66,102 @@ function main(): number {
     console.error(`there is no kernel '${unknown}'; there are: ${KERNELS.join(', ')}`);
     return 2;
   }
-  const outcomes = new Map<KernelName, Outcome>();
-  for (const name of KERNELS.filter((each) => wanted.includes(each))) {
-    console.error(`running on ${name} …`);
-    outcomes.set(name, name === 'native' ? runTests(positionals) : runInGuest(name, positionals));
+  const names = namesOf(positionals, values.quick === true);
+  if (names.length === 0) {
+    console.error(`no file of test/kernel has a name like ${positionals.join(' or ')}`);
+    return 2;
   }
+  const seconds = (text: string | undefined): number | undefined =>
+    text === undefined ? undefined : Number(text);
+  const within = seconds(values.within);
+  const times: Times = {
+    limit: seconds(values.limit),
+    deadline: within === undefined ? undefined : Date.now() + within * 1000,
+  };
+  const outcomes = new Map<KernelName, Outcome>();
+  if (wanted.includes('native')) outcomes.set('native', await runHere(names, times));
+  const guests = KERNELS.filter((name) => name !== 'native' && wanted.includes(name));
+  const parallel = values.parallel === true;
+  if (guests.length > 0) await runInGuests(guests, names, { ...times, parallel }, outcomes);
   return report(outcomes, values.strict === true);
 }
 
-/** The command that runs the tests and writes a report. */
-function vitest(reportFile: string, files: readonly string[]): string[] {
-  return [
-    join(root, 'node_modules', 'vitest', 'vitest.mjs'),
-    'run',
-    '--project',
-    'kernel',
-    '--reporter=verbose',
-    '--reporter=json',
-    `--outputFile.json=${reportFile}`,
-    // Compiling the modules is most of what an emulated machine would do; it finds them compiled.
-    '--experimental.fsModuleCache',
-    // Emulated, a test can take twenty times as long.
-    '--testTimeout=600000',
-    '--hookTimeout=600000',
-    ...files,
-  ];
+/** The files of test/kernel whose name is one of these words, or has it in it where none is called so. */
+function namesOf(words: readonly string[], quick: boolean): string[] {
+  const all = readdirSync(join(root, 'test', 'kernel'))
+    .filter((file) => file.endsWith('.test.ts'))
+    .map((file) => file.slice(0, -'.test.ts'.length))
+    .sort();
+  const chosen = quick ? QUICK.filter((name) => all.includes(name)) : all;
+  const meant = (name: string, word: string): boolean =>
+    all.includes(word) ? name === word : name.includes(word);
+  return words.length === 0 ? chosen : chosen.filter((name) => words.some((word) => meant(name, word)));
 }
 
-function withReportFile(act: (file: string) => string | undefined): Outcome {
-  const dir = mkdtempSync('/tmp/tsbpf-kernels-');
+const pathOf = (name: string): string => join(root, 'test', 'kernel', `${name}.test.ts`);
+
+function runHere(names: readonly string[], { limit, deadline }: Times): Promise<Outcome> {
+  const runner: Runner = {
+    limitSeconds: limit ?? LIMIT_SECONDS.native,
+    deadline,
+    startSeconds: 60,
+    command: (left) => [
+      process.execPath,
+      vitest,
+      'run',
+      '--project',
+      'kernel',
+      '--reporter=default',
+      `--reporter=${join(here, 'reporter.ts')}`,
+      ...left.map(pathOf),
+    ],
+    env: process.env,
+    cwd: root,
+  };
+  return runWatched(names, runner, (line) => console.error(`native: ${line}`));
+}
+
+async function runInGuests(
+  guests: readonly KernelName[],
+  names: readonly string[],
+  options: Times & { readonly parallel: boolean },
+  outcomes: Map<KernelName, Outcome>,
+): Promise<void> {
+  const bundle = await bundleTests(root, names.map(pathOf));
+  const remove = (): void => rmSync(bundle, { recursive: true, force: true });
+  process.once('exit', remove);
   try {
-    const file = join(dir, 'report.json');
-    const problem = act(file);
-    if (!existsSync(file))
-      return { files: new Map(), failures: [], problem: problem ?? 'there is no report' };
-    return read(JSON.parse(readFileSync(file, 'utf8')) as Report);
+    const run = async (name: KernelName): Promise<void> => {
+      const problem = prepare(name);
+      outcomes.set(
+        name,
+        problem === undefined
+          ? await runWatched(names, guest(name, bundle, options), (line) => console.error(`${name}: ${line}`))
+          : { files: new Map(), problem },
+      );
+    };
+    if (options.parallel) await Promise.all(guests.map(run));
+    else for (const name of guests) await run(name);
   } finally {
-    rmSync(dir, { recursive: true, force: true });
+    remove();
   }
 }
 
-function runTests(files: readonly string[]): Outcome {
-  return withReportFile((report) => {
-    const { status } = spawnSync(process.execPath, vitest(report, files), { cwd: root, stdio: PROGRESS });
-    return `vitest ended with ${status}`;
-  });
-}
-
-function runInGuest(name: KernelName, files: readonly string[]): Outcome {
-  const problem = prepare(name);
-  if (problem !== undefined) return { files: new Map(), failures: [], problem };
-  return withReportFile((report) => {
-    const command = [process.execPath, ...vitest(report, files)].map(quote).join(' ');
-    const { status, error } = spawnSync(join(here, 'boot.sh'), [name, `${command}; sync`], {
-      cwd: root,
-      stdio: PROGRESS,
-      env: { KERNELS: kernelsDir, MEMORY: '3G', TIMEOUT: String(GUEST_TIMEOUT_S), ...process.env },
-    });
-    return error?.message ?? `the guest ended with ${status}, and without a report`;
-  });
+function guest(name: KernelName, bundle: string, { limit, deadline }: Times): Runner {
+  return {
+    limitSeconds: limit ?? LIMIT_SECONDS.guest,
+    deadline,
+    startSeconds: 300,
+    command: (left, results) => {
+      const paths = left.map((each) => join(bundle, `${each}.test.mjs`));
+      const words = [process.execPath, vitest, 'run', '--config', join(bundle, CONFIG), ...paths];
+      const settings = `export CI=1 NO_COLOR=1 TSBPF_RESULTS=${quote(results)}`;
+      return [join(here, 'boot.sh'), name, `${settings}; ${words.map(quote).join(' ')}`];
+    },
+    // The files are watched one by one.
+    env: { KERNELS: kernelsDir, MEMORY: '3G', TIMEOUT: '36000', ...process.env },
+    cwd: root,
+  };
 }
 
 const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
@@ -134,66 +175,68 @@ function prepare(name: KernelName): string | undefined {
   const ready = there.some(
     (each) =>
       new RegExp(`^linux-image-${name.replace('.', '\\.')}[.+]`).test(each) &&
-      existsSync(join(kernelsDir, each, 'initramfs.gz')),
+      madeOf(join(kernelsDir, each, 'initramfs.gz'), join(here, 'init.sh')),
   );
   if (ready) return undefined;
   const { status, stderr } = spawnSync(join(here, 'prepare.sh'), [kernelsDir], { encoding: 'utf8' });
   return status === 0 ? undefined : `it cannot be fetched: ${stderr.trim().split('\n').at(-1)}`;
 }
 
-function read(report: Report): Outcome {
-  const files = new Map<string, Counts>();
-  const failures: string[] = [];
-  for (const file of report.testResults) {
-    const name = basename(file.name, '.test.ts');
-    const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
-    files.set(name, counts);
-    for (const test of file.assertionResults) {
-      if (test.status === 'passed') counts.passed++;
-      else if (test.status !== 'failed') counts.skipped++;
-      else {
-        counts.failed++;
-        failures.push(`${name}: ${test.fullName}\n${indent(test.failureMessages.join('\n'))}`);
-      }
-    }
-    if (file.assertionResults.length === 0 && file.status === 'failed') {
-      counts.failed++;
-      failures.push(`${name}: the file cannot be run\n${indent(file.message)}`);
-    }
-  }
-  return { files, failures };
-}
+const madeOf = (file: string, source: string): boolean =>
+  existsSync(file) && statSync(file).mtimeMs > statSync(source).mtimeMs;
 
-const FAILURE_LINES = 12;
+const FAILURE_LINES = 24;
 const indent = (text: string): string =>
   text
     .split('\n')
     .slice(0, FAILURE_LINES)
     .map((line) => `    ${line}`)
-    .join('\n');
+    .join('\n')
+    .trimStart();
 
-const cell = (counts: Counts | undefined): string =>
-  counts === undefined ? '-' : `${counts.passed}/${counts.failed}/${counts.skipped}`;
+const cell = (file: FileResult | undefined): string =>
+  file === undefined
+    ? '-'
+    : `${file.passed}/${file.failures.length}/${file.skipped} ${file.seconds.toFixed(1)} s`;
 
-function report(outcomes: ReadonlyMap<KernelName, Outcome>, strict: boolean): number {
-  for (const [name, { failures }] of outcomes) {
-    for (const failure of failures) console.log(`\nfailed on ${name}: ${failure}`);
-  }
-  const names = [...outcomes.keys()];
-  const files = [...new Set([...outcomes.values()].flatMap(({ files }) => [...files.keys()]))].sort();
-  const rows = files.map((file) => [file, ...names.map((name) => cell(outcomes.get(name)!.files.get(file)))]);
-  const sums = names.map((name) => {
-    const sum: Counts = { passed: 0, failed: 0, skipped: 0 };
-    for (const counts of outcomes.get(name)!.files.values()) {
-      for (const key of ['passed', 'failed', 'skipped'] as const) sum[key] += counts[key];
-    }
-    return sum;
-  });
-  console.log('\npassed/failed/skipped');
-  console.log(formatTable(['file', ...names], [...rows, ['all', ...sums.map(cell)]]));
-  const notRun = [...outcomes].filter(([, { problem }]) => problem !== undefined);
-  for (const [name, { problem }] of notRun) console.log(`not run on ${name}: ${problem}`);
-  return sums.some(({ failed }) => failed > 0) || (strict && notRun.length > 0) ? 1 : 0;
+function sumOf({ files }: Outcome): FileResult {
+  const all = [...files.values()];
+  const sum = (of: (file: FileResult) => number): number =>
+    all.reduce((before, file) => before + of(file), 0);
+  return {
+    name: 'all',
+    seconds: sum(({ seconds }) => seconds),
+    passed: sum(({ passed }) => passed),
+    skipped: sum(({ skipped }) => skipped),
+    failures: all.flatMap(({ failures }) => failures),
+  };
 }
 
-process.exitCode = main();
+function report(outcomes: ReadonlyMap<KernelName, Outcome>, strict: boolean): number {
+  const names = KERNELS.filter((name) => outcomes.has(name));
+  const of = (name: KernelName): Outcome => outcomes.get(name)!;
+  for (const name of names) {
+    for (const file of of(name).files.values()) {
+      for (const failure of file.failures)
+        console.log(`\nfailed on ${name}: ${file.name}: ${indent(failure)}`);
+    }
+  }
+  const files = [...new Set(names.flatMap((name) => [...of(name).files.keys()]))].sort();
+  const rows = files.map((file) => [file, ...names.map((name) => cell(of(name).files.get(file)))]);
+  const sums = names.map((name) => sumOf(of(name)));
+  console.log('\npassed/failed/skipped');
+  console.log(formatTable(['file', ...names], [...rows, ['all', ...sums.map(cell)]]));
+  for (const [index, name] of names.entries()) {
+    const { passed, skipped, failures } = sums[index]!;
+    const { problem } = of(name);
+    const counts = `${passed} passed, ${failures.length} failed, ${skipped} skipped`;
+    console.log(`kernel ${name}: ${problem === undefined ? counts : `${counts} (${problem})`}`);
+  }
+  const failed = sums.some(({ failures }) => failures.length > 0);
+  const notRun = names.some((name) => of(name).problem !== undefined);
+  return failed || (strict && notRun) ? 1 : 0;
+}
+
+// Guests end with this process, and what was made for them is removed.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+process.exitCode = await main();

@@ -14,6 +14,9 @@ const SECTIONS = {
   '.bss': { type: SectionType.NOBITS, flags: ALLOC | WRITE, entrySize: 0 },
 } as const;
 
+/** Sections whose variables are structs of functions for the kernel, as libbpf names them. */
+const STRUCTS_OF_FUNCTIONS = /^\??\.struct_ops(?:\.link)?$/;
+
 /** Read-only text that programs point to: `.rodata`. */
 export function constantsSection(assembler: Assembler): SectionBuilder {
   return assembler.section('.rodata', SECTIONS['.rodata']);
@@ -24,6 +27,8 @@ function sectionOf(
   { constant }: VariableDeclaration,
   value: InitialValue,
 ): SectionBuilder {
+  const here = assembler.current;
+  if (here && STRUCTS_OF_FUNCTIONS.test(here.name)) return here;
   if (constant) return constantsSection(assembler);
   const isZero = value.addresses.length === 0 && !value.bytes?.some((byte) => byte !== 0);
   const name = isZero ? '.bss' : '.data';

@@ -1,6 +1,7 @@
 import { decodeInsnAt, encodeInsns, reservedFields } from '../../isa/codec.ts';
 import { HELPERS } from '../../isa/helpers.generated.ts';
 import { INSN_TABLE, LddwSource } from '../../isa/insn-table.ts';
+import { withoutStates } from '../../object/verifier-log.ts';
 import { type Endian, fromHex, toHex } from '../../util/bytes.ts';
 import type { SourceText } from '../../util/diagnostic.ts';
 import { formatInstruction } from '../print/format.ts';
@@ -98,16 +99,18 @@ function headingOf(text: string): string | undefined {
   return text.endsWith(':') && text.length <= MAX_HEADING ? HEADING.exec(text)?.[1] : undefined;
 }
 
-function note(program: Program, { text, start }: DumpLine, [all, slot, op, insn]: RegExpExecArray): Listed {
-  const from = start + all.length - insn!.length;
+function note(program: Program, { text, start }: DumpLine, [all, slot, op, rest]: RegExpExecArray): Listed {
+  const from = start + all.length - rest!.length;
+  // Behind a jump the whole state may stand without a semicolon.
+  const insn = withoutStates(rest!);
   const listed: Listed = {
     slot: Number(slot),
     opcode: Number.parseInt(op!, 16),
-    text: insn!,
-    from: { start: from, end: from + insn!.length },
+    text: insn,
+    from: { start: from, end: from + insn.length },
     bytes: undefined,
   };
-  if (listed.opcode === LDDW) program.addresses.note(listed.slot, insn!, text.slice(all.length));
+  if (listed.opcode === LDDW) program.addresses.note(listed.slot, insn, text.slice(all.length));
   const known = program.bySlot.get(listed.slot);
   if (known) return known;
   program.bySlot.set(listed.slot, listed);

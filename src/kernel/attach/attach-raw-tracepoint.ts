@@ -3,6 +3,7 @@ import { bpfError } from '../../syscall/bpf.ts';
 import { tryLinkCreate, tryRawTracepointOpen } from '../../syscall/bpf-link.ts';
 import { Errno } from '../../syscall/errno.ts';
 import type { Program } from '../load/program.ts';
+import { functionInProgram } from '../load/program-btf.ts';
 import { requireType } from './attach-type.ts';
 import { attachContext, type Link, ownLink } from './link.ts';
 
@@ -41,15 +42,18 @@ const LOADED_FOR: Readonly<Partial<Record<number, string>>> = {
 
 /** For another target than the load named: freplace only. */
 export interface TracingOptions extends RawTracepointOptions {
-  /** The program whose function is replaced, and the function's BTF id in it. */
-  readonly replace?: { readonly program: Program; readonly btfId: number };
+  /** The program whose function is replaced, and the function: its name, or its number among the program's types. */
+  readonly replace?: { readonly program: Program } & (
+    | { readonly function: string }
+    | { readonly btfId: number }
+  );
 }
 
 /**
  * Attaches a program whose target was named when it was loaded: fentry, fexit, fmod_ret, tp_btf, LSM
  * and freplace.
  *
- * @throws {TsbpfError} `PROG_TYPE_WRONG` @throws {SyscallError} EBUSY where the target takes no more
+ * @throws {TsbpfError} `PROG_TYPE_WRONG`, `ATTACH_TARGET_NOT_FOUND` @throws {SyscallError} EBUSY where the target takes no more
  */
 export function attachTracing(program: Program, options: TracingOptions = {}): Link {
   requireType(program, [ProgType.TRACING, ProgType.LSM, ProgType.EXT], 'a target of tracing');
@@ -63,7 +67,10 @@ export function attachTracing(program: Program, options: TracingOptions = {}): L
     attachType,
     arm: {
       kind: 'tracing',
-      ...(replace && { targetBtfId: replace.btfId }),
+      ...(replace && {
+        targetBtfId:
+          'btfId' in replace ? replace.btfId : functionInProgram(replace.program, replace.function),
+      }),
       ...(cookie !== undefined && { cookie }),
     },
   });

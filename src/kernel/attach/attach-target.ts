@@ -4,6 +4,8 @@ import type { KernelFacts, ProgramKind } from '../../object/spec.ts';
 import type { Fd } from '../../syscall/fd.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import { openModuleBtf } from '../load/module-btf.ts';
+import type { Program } from '../load/program.ts';
+import { functionInProgram } from '../load/program-btf.ts';
 
 /** What a tracing, LSM or freplace program is loaded for: `attach_btf_id` and `attach_prog_fd`. */
 export interface AttachTarget {
@@ -11,6 +13,13 @@ export interface AttachTarget {
   readonly btfId: number;
   /** A descriptor of the module's types or of the program; left out, the kernel's. */
   readonly fd?: number | undefined;
+}
+
+/** A function of a loaded program: what freplace, fentry, fexit and fmod_ret programs may be for. */
+export interface ProgramTarget {
+  readonly program: Program;
+  /** Left out, what the section names behind its slash. */
+  readonly function?: string;
 }
 
 /** How the kernel's types call what a section names. */
@@ -39,15 +48,41 @@ export function namesTargetAtLoad(kind: Pick<ProgramKind, 'progType' | 'expected
   return ofType && ROWS[kind.expectedAttachType] !== undefined;
 }
 
+function ofProgram(
+  given: ProgramTarget | undefined,
+  { attachTo }: ProgramKind,
+  program: string,
+): AttachTarget {
+  const name = given?.function ?? attachTo;
+  if (given && name !== undefined)
+    return { btfId: functionInProgram(given.program, name), fd: given.program.fd.number };
+  throw new TsbpfError(
+    'ATTACH_TARGET_MISSING',
+    `program '${program}' does not say which ${given ? 'function' : "program's function"} it is for`,
+    {
+      hint: given
+        ? 'name it behind the slash of its section, as in freplace/filter, or in targets'
+        : `name the program when it is loaded: targets: { ${program}: { program } }`,
+    },
+  );
+}
+
 /** The targets of one load's programs; modules' types stay open until the programs are loaded. */
 export class AttachTargets {
   readonly #facts: KernelFacts;
   readonly #own: (fd: Fd) => Fd;
+  readonly #programs: Readonly<Record<string, ProgramTarget>>;
   readonly #modules: Map<string, Fd> = new Map();
 
-  constructor(facts: KernelFacts, own: (fd: Fd) => Fd) {
+  /** @param programs for programs of the load, by name: functions of others that are loaded already */
+  constructor(
+    facts: KernelFacts,
+    own: (fd: Fd) => Fd,
+    programs: Readonly<Record<string, ProgramTarget>> = {},
+  ) {
     this.#facts = facts;
     this.#own = own;
+    this.#programs = programs;
   }
 
   /**
@@ -55,6 +90,8 @@ export class AttachTargets {
    * @throws {TsbpfError} `ATTACH_TARGET_MISSING`, `ATTACH_TARGET_NOT_FOUND`, `KERNEL_BTF_UNAVAILABLE`
    */
   of(kind: ProgramKind, program: string): AttachTarget | undefined {
+    const given = this.#programs[program];
+    if (given || kind.progType === ProgType.EXT) return ofProgram(given, kind, program);
     const row = namesTargetAtLoad(kind) ? ROWS[kind.expectedAttachType] : undefined;
     if (!row) return undefined;
     const name = kind.attachTo;

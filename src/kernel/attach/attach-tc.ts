@@ -57,6 +57,8 @@ export interface TcState {
   readonly tag: string | undefined;
   readonly directAction: boolean;
   readonly classid: number | undefined;
+  /** Whether the network card runs it; undefined where the kernel does not tell. */
+  readonly inHardware?: boolean | undefined;
 }
 
 /** A program attached as a filter of tc. It stays on the interface until it is detached. */

@@ -77,7 +77,7 @@ export function attachTcx(program: Program, options: AttachTcxOptions): Link {
   return linkTo(program, options, TCX_TYPES[direction], `tcx ${direction}`);
 }
 
-/** Attaches a tc program to a netkit pair through its primary device (Linux 6.7). @throws {SyscallError} */
+/** Attaches a tc program to a netkit pair through its primary device (Linux 6.7). @throws {SyscallError} ENXIO (no netkit device), EACCES (the peer), EINVAL */
 export function attachNetkit(program: Program, options: AttachNetkitOptions): Link {
   const end = options.end ?? 'primary';
   return linkTo(program, options, NETKIT_TYPES[end], `netkit ${end}`);

@@ -15,6 +15,7 @@ import { attachToEvent, EVERY_PROCESS, type PerfAttachOptions, probePmu } from '
 import { requireType } from './attach-type.ts';
 import { findBinary } from './find-binary.ts';
 import { type Attached, createLink, type Link, LinkGroup } from './link.ts';
+import { usdtCookie } from './usdt-spec.ts';
 
 export interface ProbedFile {
   /** A path, a program in PATH (`bash`) or a library as the loader knows it (`libc.so.6`, `libc`). */
@@ -205,7 +206,8 @@ export function listUsdt(path: string): UsdtProbe[] {
 
 /**
  * Attaches a program to every place where a USDT probe stands, and tells the traced program through
- * its semaphore that somebody listens.
+ * its semaphore that somebody listens. A program in C that reads arguments with `usdt.bpf.h` is told
+ * where they lie; `bpf_usdt_cookie()` answers the cookie.
  *
  * @throws {TsbpfError} `USDT_NOT_FOUND`, `BINARY_NOT_FOUND` @throws {SyscallError} as {@link attachUprobe}
  */
@@ -224,7 +226,12 @@ export function attachUsdt(program: Program, options: UsdtOptions): LinkGroup {
         (names.length > 0 ? `it has ${names.join(', ')}` : 'it has none at all'),
     });
   }
-  return LinkGroup.make(places, target, ({ fileOffset, semaphoreOffset }) =>
-    attachAt(program, path, fileOffset, { ...options, refCtrOffset: semaphoreOffset }),
-  );
+  return LinkGroup.make(places, target, (probe) => {
+    const cookie = usdtCookie(program, probe, options.cookie);
+    return attachAt(program, path, probe.fileOffset, {
+      ...options,
+      refCtrOffset: probe.semaphoreOffset,
+      ...(cookie !== undefined && { cookie }),
+    });
+  });
 }

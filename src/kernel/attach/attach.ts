@@ -3,7 +3,7 @@ import { programKind } from '../../object/section-names.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import type { Program } from '../load/program.ts';
 import { attachIter, type IterAttachment } from './attach-iter.ts';
-import { attachKprobe, attachKprobeMulti } from './attach-kprobe.ts';
+import { attachKprobe, attachKprobeMulti, attachKsyscall } from './attach-kprobe.ts';
 import { attachTracepoint } from './attach-perf.ts';
 import { attachRawTracepoint, attachTracing } from './attach-raw-tracepoint.ts';
 import { attachUprobe, attachUprobeMulti, attachUsdt } from './attach-uprobe.ts';
@@ -113,9 +113,20 @@ const kprobe: Row = {
 };
 
 const kprobeMulti: Row = {
-  form: 'FUNCTION, as in kprobe.multi/do_unlinkat',
-  attach: (program, target, _options, { word }) =>
-    attachKprobeMulti(program, { functions: target.split(','), ret: word.startsWith('kret') }),
+  form: 'a pattern of FUNCTION, as in kprobe.multi/vfs_*',
+  attach(program, target, _options, { word }) {
+    const ret = word.startsWith('kret');
+    const functions = /[*?]/.test(target) ? globPattern(target) : target.split(',');
+    return attachKprobeMulti(program, { functions, ret });
+  },
+};
+
+const ksyscall: Row = {
+  form: 'NAME, as in ksyscall/openat',
+  attach: (program, target, options, { word }) =>
+    /^\w+$/.test(target)
+      ? attachKsyscall(program, target, { ret: word.startsWith('kret'), ...cookieOf(options) })
+      : undefined,
 };
 
 const rawTracepoint: Row = {
@@ -129,6 +140,8 @@ const KPROBE_ROWS: Readonly<Record<string, Row>> = {
   usdt,
   kprobe,
   kretprobe: kprobe,
+  ksyscall,
+  kretsyscall: ksyscall,
   'uprobe.multi': uprobeMulti,
   'uretprobe.multi': uprobeMulti,
   'uprobe.session': uprobeMulti,
@@ -162,6 +175,11 @@ const BY_HAND: Readonly<Partial<Record<number, string>>> = {
   [ProgType.CGROUP_SYSCTL]: 'attachCgroup',
   [ProgType.CGROUP_SOCKOPT]: 'attachCgroup',
   [ProgType.SOCK_OPS]: 'attachCgroup',
+  [ProgType.STRUCT_OPS]: 'attachStructOps, with the struct that it is in',
+  [ProgType.LWT_IN]: 'iproute2, once it is pinned: ip route add … encap bpf in pinned PATH',
+  [ProgType.LWT_OUT]: 'iproute2, once it is pinned: ip route add … encap bpf out pinned PATH',
+  [ProgType.LWT_XMIT]: 'iproute2, once it is pinned: ip route add … encap bpf xmit pinned PATH',
+  [ProgType.LSM]: 'attachCgroup',
 };
 
 function rowOf(program: Program, word: string): Row | undefined {
@@ -171,15 +189,19 @@ function rowOf(program: Program, word: string): Row | undefined {
 
 /**
  * Attaches a program to what its section names: `tracepoint/CATEGORY/NAME`, `raw_tp/NAME`,
- * `uprobe/PATH:FUNCTION`, `kprobe/FUNCTION`, `usdt/PATH:PROVIDER:NAME`, and what was named at load
- * (fentry, fexit, tp_btf, LSM, iterators).
+ * `uprobe/PATH:FUNCTION`, `kprobe/FUNCTION`, `ksyscall/NAME`, `usdt/PATH:PROVIDER:NAME`, and what was named at load
+ * (fentry, fexit, tp_btf, LSM, freplace, iterators).
  *
  * @example `using link = attach(collection.program('on_exec')); // SEC("tracepoint/syscalls/sys_enter_execve")`
  * @throws {TsbpfError} `ATTACH_TARGET_MISSING` where the section names no place, `ATTACH_TARGET_INVALID`, and as the function for its type
  */
 export function attach(program: Program, options: AttachOptions = {}): Attached | IterAttachment {
   const { section } = program;
-  if (program.type === ProgType.TRACING || program.type === ProgType.LSM) {
+  if (
+    program.type === ProgType.TRACING ||
+    program.type === ProgType.EXT ||
+    (program.type === ProgType.LSM && program.traits.expectedAttachType !== AttachType.LSM_CGROUP)
+  ) {
     const iterates = program.traits.expectedAttachType === AttachType.TRACE_ITER;
     return iterates ? attachIter(program) : attachTracing(program, cookieOf(options));
   }

@@ -13,6 +13,7 @@ import { SyscallError } from '../../syscall/error.ts';
 import { Fd } from '../../syscall/fd.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import { type Program, refuseOrphans } from '../load/program.ts';
+import type { BpfMap } from '../maps/map.ts';
 import { openPin, type PinOptions, pinFd } from '../pin.ts';
 
 /** Something attached, whatever holds it there. */
@@ -74,20 +75,22 @@ export class Link implements Attached {
   }
 
   /**
-   * Puts another program in the place of the one attached, with no moment between without any.
+   * Puts another program, or another map of a struct of functions, in the place of the one attached,
+   * with no moment between without any.
    *
    * @param old only where this one is attached now
    * @throws {SyscallError} EOPNOTSUPP or EINVAL for kinds that cannot, EPERM where another than `old` is attached
    */
-  update(program: Program, old?: Program): void {
+  update(program: Program | BpfMap, old?: Program | BpfMap): void {
     const result = tryLinkUpdate(this.fd.number, program.fd.number, old?.fd.number);
+    const given = 'traits' in program ? program : undefined;
     if (result < 0) {
       throw bpfError('LINK_UPDATE', -result, `put ${program.fd.what} into ${this.fd.what}`, {
-        progType: program.type,
+        progType: given?.type,
       });
     }
     const former = this.#keep;
-    this.#keep = keepAlive(program);
+    this.#keep = given && keepAlive(given);
     former?.close();
   }
 

@@ -1,3 +1,5 @@
+import { Errno } from '../../syscall/errno.ts';
+import { missingCapabilities } from '../../syscall/privileges.ts';
 import type { Finding } from './doctor.ts';
 import type { Machine } from './doctor-machine.ts';
 
@@ -45,7 +47,12 @@ function checkPmu({ read }: Machine, name: string, what: string, needs: string):
   };
 }
 
-function checkFeature({ features }: Machine, check: string, name: string, needs: string): Finding {
+function checkFeature(
+  { features, privileges }: Machine,
+  check: string,
+  name: string,
+  needs: string,
+): Finding {
   const answer = features.ask(name);
   if (answer.state === 'yes') return { check, state: 'ok', found: answer.why };
   if (answer.state === 'no') {
@@ -57,5 +64,14 @@ function checkFeature({ features }: Machine, check: string, name: string, needs:
       mend: `use ${needs}`,
     };
   }
-  return { check, state: 'unknown', found: answer.why };
+  const refused = answer.errno === Errno.EPERM && privileges.initialUserNamespace;
+  if (!refused || missingCapabilities(privileges, ['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN']).length > 0)
+    return { check, state: 'unknown', found: answer.why };
+  return {
+    check,
+    state: 'limited',
+    found: answer.why,
+    effect: 'such programs cannot be loaded here',
+    mend: 'use a kernel that allows this type; tracepoints, raw tracepoints and uprobes may serve instead',
+  };
 }

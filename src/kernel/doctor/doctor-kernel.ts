@@ -2,6 +2,8 @@ import { missingCapabilities } from '../../syscall/privileges.ts';
 import type { Finding } from './doctor.ts';
 import { type Machine, mountsOf } from './doctor-machine.ts';
 
+const MOUNT_SECURITYFS = 'mount -t securityfs securityfs /sys/kernel/security';
+
 /** Settings of the kernel that stand in the way, or do not. */
 export function checkKernel(machine: Machine): Finding[] {
   if (machine.platform !== 'linux') return [];
@@ -42,6 +44,15 @@ function checkUnprivileged(machine: Machine): Finding {
   if (value === undefined) return { check, state: 'unknown', found: 'it cannot be read' };
   if (value === 0) return { check, state: 'ok', found: '0: everybody may load some programs' };
   const own = missingCapabilities(machine.privileges, ['CAP_BPF']).length === 0;
+  if (!machine.privileges.initialUserNamespace) {
+    return {
+      check,
+      state: 'broken',
+      found: `${value}: only with CAP_BPF of the initial user namespace`,
+      effect: 'nothing can be loaded',
+      mend: 'run outside of the container, or use a BPF token (Linux 6.9 or later)',
+    };
+  }
   if (own) return { check, state: 'ok', found: `${value}: only with CAP_BPF, which this process has` };
   return {
     check,
@@ -66,7 +77,7 @@ function checkLockdown(machine: Machine): Finding {
           check,
           state: 'unknown',
           found: 'securityfs is not mounted',
-          mend: 'mount -t securityfs securityfs /sys/kernel/security',
+          mend: MOUNT_SECURITYFS,
         };
   }
   return {
@@ -81,10 +92,18 @@ function checkLockdown(machine: Machine): Finding {
   };
 }
 
-function checkSecurityModules({ read }: Machine): Finding {
+function checkSecurityModules(machine: Machine): Finding {
   const check = 'security modules';
-  const list = read('/sys/kernel/security/lsm')?.trim();
-  if (list === undefined || list === '') return { check, state: 'unknown', found: 'the list cannot be read' };
+  const list = machine.read('/sys/kernel/security/lsm')?.trim();
+  if (list === undefined || list === '') {
+    const mounted = mountsOf(machine, 'securityfs').length > 0;
+    return {
+      check,
+      state: 'unknown',
+      found: mounted ? 'the list cannot be read' : 'securityfs is not mounted',
+      ...(!mounted && { mend: MOUNT_SECURITYFS }),
+    };
+  }
   if (list.split(',').includes('bpf')) return { check, state: 'ok', found: list };
   return {
     check,
@@ -132,7 +151,7 @@ function checkJit(machine: Machine): Finding {
 function checkHardening(machine: Machine): Finding {
   const check = 'net.core.bpf_jit_harden';
   const value = sysctl(machine, check);
-  if (value === undefined) return { check, state: 'unknown', found: 'it cannot be read' };
+  if (value === undefined) return { check, state: 'unknown', found: 'only root may read it' };
   if (value < 2) return { check, state: 'ok', found: `${value}` };
   return {
     check,
@@ -164,7 +183,9 @@ function checkPerf(machine: Machine): Finding {
   const check = 'kernel.perf_event_paranoid';
   const value = sysctl(machine, check);
   if (value === undefined) return { check, state: 'unknown', found: 'it cannot be read' };
-  const free = missingCapabilities(machine.privileges, ['CAP_PERFMON']).length === 0;
+  const { privileges } = machine;
+  const free =
+    privileges.initialUserNamespace && missingCapabilities(privileges, ['CAP_PERFMON']).length === 0;
   if (free || value < PARANOID_SYSTEM) {
     return {
       check,

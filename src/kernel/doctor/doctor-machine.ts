@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { arch, platform, versions } from 'node:process';
 import { type Privileges, readPrivileges } from '../../syscall/privileges.ts';
@@ -19,6 +19,8 @@ export interface Machine {
   readonly features: Pick<KernelFeatures, 'ask'>;
   /** A file's text; undefined where it is not there or may not be read. */
   readonly read: (path: string) => string | undefined;
+  /** Whether this user may go into a folder and read it; left out, every one. */
+  readonly mayUse?: (path: string) => boolean;
 }
 
 function read(path: string): string | undefined {
@@ -26,6 +28,15 @@ function read(path: string): string | undefined {
     return readFileSync(path, 'utf8');
   } catch {
     return undefined;
+  }
+}
+
+function mayUse(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -43,6 +54,7 @@ export function thisMachine(): Machine {
       return kernelFeatures();
     },
     read,
+    mayUse,
   };
 }
 

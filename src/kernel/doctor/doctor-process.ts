@@ -1,4 +1,5 @@
 import { type Capability, hasCapability, missingCapabilities } from '../../syscall/privileges.ts';
+import { effectWithout } from '../operations.ts';
 import type { Finding } from './doctor.ts';
 import type { Machine } from './doctor-machine.ts';
 
@@ -10,7 +11,9 @@ export function checkProcess(machine: Machine): Finding[] {
   return [
     checkNode(machine),
     checkPlatform(machine),
-    ...(machine.platform === 'linux' ? [checkBpf(machine), ...checkCapabilities(machine)] : []),
+    ...(machine.platform === 'linux'
+      ? [checkBpf(machine), ...checkCapabilities(machine), ...checkSeccomp(machine)]
+      : []),
   ];
 }
 
@@ -54,12 +57,8 @@ function checkBpf({ bpf }: Machine): Finding {
   };
 }
 
-const NEEDED_FOR: readonly (readonly [Capability, string])[] = [
-  ['CAP_BPF', 'nothing can be loaded'],
-  ['CAP_NET_ADMIN', 'XDP, tc, socket and cgroup programs cannot be loaded, nor attached to interfaces'],
-  ['CAP_PERFMON', 'tracing programs (kprobe, tracepoint, perf_event, fentry) cannot be loaded'],
-  ['CAP_SYS_ADMIN', 'programs, maps and links of others cannot be listed or opened, nor uprobes attached'],
-];
+/** Capabilities that are looked at, with what does not work without them: see {@link OPERATIONS}. */
+const LOOKED_AT: readonly Capability[] = ['CAP_BPF', 'CAP_NET_ADMIN', 'CAP_PERFMON', 'CAP_SYS_ADMIN'];
 
 /** All at once: setcap(8) takes away what it does not name. CAP_SYS_ADMIN is as good as root. */
 function mend(check: Capability, missing: readonly Capability[]): string {
@@ -75,30 +74,56 @@ function checkCapabilities({ privileges }: Machine): Finding[] {
   if (privileges.effective === undefined) {
     return [{ check: 'capabilities', state: 'unknown', found: '/proc/self/status cannot be read' }];
   }
-  const names = NEEDED_FOR.map(([name]) => name);
-  const missing = missingCapabilities(privileges, names);
-  const findings = NEEDED_FOR.map(([check, effect]): Finding => {
+  const missing = missingCapabilities(privileges, LOOKED_AT);
+  const findings = LOOKED_AT.map((check): Finding => {
     if (!missing.includes(check)) {
-      const own = hasCapability(privileges, check);
-      return { check, state: 'ok', found: own ? 'effective' : 'CAP_SYS_ADMIN stands for it' };
+      const own = hasCapability(privileges, check) === true;
+      const found = own ? 'effective' : 'CAP_SYS_ADMIN stands for it';
+      if (privileges.initialUserNamespace) return { check, state: 'ok', found };
+      // The finding below says what that means and what mends it.
+      return { check, state: 'limited', found: `${found}, but in a user namespace` };
     }
     return {
       check,
       state: check === 'CAP_BPF' ? 'broken' : 'limited',
       found: 'missing',
-      effect,
-      mend: mend(check, missing),
+      effect: effectWithout(check),
+      mend: privileges.initialUserNamespace ? mend(check, missing) : OUTSIDE,
     };
   });
-  if (privileges.initialUserNamespace) return findings;
+  return [...findings, ...checkUserNamespace(privileges)];
+}
+
+const OUTSIDE = 'run outside of the container, or use a BPF token (Linux 6.9 or later)';
+
+function checkUserNamespace({ initialUserNamespace }: Machine['privileges']): Finding[] {
+  if (initialUserNamespace) return [];
   return [
-    ...findings,
     {
       check: 'user namespace',
       state: 'limited',
       found: 'this process is in one of its own',
       effect: 'its capabilities do not count for BPF',
-      mend: 'run outside of the container, or use a BPF token (Linux 6.9 or later)',
+      mend: OUTSIDE,
+    },
+  ];
+}
+
+/** SECCOMP_MODE_FILTER. */
+const SECCOMP_FILTER = 2;
+
+function checkSeccomp({ privileges, bpf }: Machine): Finding[] {
+  const check = 'seccomp';
+  const { seccompMode } = privileges;
+  if (seccompMode !== SECCOMP_FILTER) return [];
+  if (bpf.ok) return [{ check, state: 'ok', found: 'a filter, which lets bpf(2) pass' }];
+  return [
+    {
+      check,
+      state: 'limited',
+      found: 'a filter is on this process, as containers have one',
+      effect: 'it may forbid bpf(2) and perf_event_open(2), whatever the capabilities',
+      mend: 'allow both in it (docker run --security-opt seccomp=unconfined)',
     },
   ];
 }

@@ -1,4 +1,5 @@
 import { mountBpffs as mountBpf } from '../../syscall/namespace.ts';
+import { hasCapability } from '../../syscall/privileges.ts';
 import { mountTracefs as mountTrace } from '../../syscall/tracefs.ts';
 import { checkAttaching } from './doctor-attach.ts';
 import { checkKernel } from './doctor-kernel.ts';
@@ -44,14 +45,32 @@ export function examine(machine: Machine = thisMachine()): Finding[] {
     ...checkKernel(machine),
     ...checkMounts(machine),
     ...checkAttaching(machine),
-  ];
+  ].map((finding) => asThisUser(finding, machine));
+}
+
+/** Commands that only root can give. */
+const FOR_ROOT = /^(?:mount|sysctl) /;
+
+/** What mends it, in words that this user can follow. */
+function asThisUser(finding: Finding, { privileges }: Machine): Finding {
+  const { mend } = finding;
+  if (mend === undefined || !FOR_ROOT.test(mend)) return finding;
+  if (!privileges.initialUserNamespace) return { ...finding, mend: `outside of the container: ${mend}` };
+  const root = hasCapability(privileges, 'CAP_SYS_ADMIN') !== false;
+  return root ? finding : { ...finding, mend: `sudo ${mend}` };
 }
 
 function checkMounts(machine: Machine): Finding[] {
   if (machine.platform !== 'linux') return [];
+  const mayUse = machine.mayUse ?? (() => true);
   const mounted = (check: string, type: string, at: string, effect: string): Finding => {
     const paths = mountsOf(machine, type);
-    if (paths.length > 0) return { check, state: 'ok', found: `mounted on ${paths.join(', ')}` };
+    const found = `mounted on ${paths.join(', ')}`;
+    if (paths.length > 0 && paths.some(mayUse)) return { check, state: 'ok', found };
+    if (paths.length > 0) {
+      const mend = `run as root, or: sudo chmod a+rx ${paths[0]} (and what is in it)`;
+      return { check, state: 'limited', found: `${found}, where this user may not go`, effect, mend };
+    }
     return { check, state: 'broken', found: 'not mounted', effect, mend: `mount -t ${type} ${type} ${at}` };
   };
   return [

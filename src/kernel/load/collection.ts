@@ -1,12 +1,14 @@
 import { unlinkSync } from 'node:fs';
 import { readObject } from '../../elf/index.ts';
-import { MapType, type ProgType } from '../../isa/kernel-tables.generated.ts';
+import { type AttachType, MapType, type ProgType } from '../../isa/kernel-tables.generated.ts';
 import { bind, withKconfig } from '../../object/index.ts';
 import type { KernelFacts, LinkedProgram, ObjectSpec, Resolver } from '../../object/spec.ts';
 import type { Fd } from '../../syscall/fd.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import { didYouMean } from '../../util/suggest.ts';
-import { AttachTargets } from '../attach/attach-target.ts';
+import { AttachTargets, type ProgramTarget } from '../attach/attach-target.ts';
+import type { StructOps } from '../attach/struct-ops.ts';
+import { StructOpsPlan } from '../attach/struct-ops-plan.ts';
 import { runningKernel } from '../facts.ts';
 import type { KernelFeatures } from '../features/features.ts';
 import type { BpfMap } from '../maps/map.ts';
@@ -17,7 +19,8 @@ import { ModuleTypes } from './module-btf.ts';
 import { isProgramSlot, type LoadPlan, type PlannedProgram, planLoad } from './plan.ts';
 import { checkEndian, checkPlan } from './preflight.ts';
 import { Program } from './program.ts';
-import { explainPoison, VerifierError } from './verifier-error.ts';
+import { type Token, type TokenOption, tokenFor } from './token.ts';
+import { explainRejection, VerifierError } from './verifier-error.ts';
 
 /** What a load may change about an object. */
 export interface LoadOptions extends MapLoadOptions {
@@ -28,8 +31,15 @@ export interface LoadOptions extends MapLoadOptions {
   readonly programs?: readonly string[];
   /** The type of programs whose section title tells none, or another one: `xdp`, `sched_cls`, `tc` … */
   readonly type?: ProgType | string;
+  /** By name of the program: the function of a loaded program that an freplace, fentry, fexit or fmod_ret program is for. */
+  readonly targets?: Readonly<Record<string, ProgramTarget>>;
   /** In place of the object's licence. */
   readonly license?: string;
+  /**
+   * The leave to load in a user namespace: a token, or the path of a BPF file system to make one from. Left
+   * out, LIBBPF_BPF_TOKEN_PATH counts, and in a user namespace what can be made from /sys/fs/bpf; false for none.
+   */
+  readonly token?: TokenOption;
   /** What CO-RE relocations and externs are settled with; left out, the running kernel. */
   readonly facts?: KernelFacts;
   /** What old kernels do without is decided by; left out, what the running kernel answers. */
@@ -75,9 +85,8 @@ export function loadCollection(specOrBytes: ObjectSpec | Uint8Array, options: Lo
   const facts = options.facts ?? runningKernel();
   const spec = withKconfig(given, facts);
   const license = options.license ?? spec.license;
-  const plan = planLoad(spec, options, facts);
-  checkPlan(spec, plan, license);
-  return new Load(spec, options, license, plan).run();
+  const load = new Load(spec, options, license, facts);
+  return load.run();
 }
 
 /** One load under way, and what has to be undone if it fails. */
@@ -86,32 +95,45 @@ class Load {
   readonly #options: LoadOptions;
   readonly #license: string;
   readonly #plan: LoadPlan;
+  readonly #structs: StructOpsPlan;
+  #token: Token | undefined;
   readonly #owned: Closable[] = [];
   readonly #modules: ModuleTypes = new ModuleTypes((fd) => this.#own(fd));
   readonly #pinned: string[] = [];
   readonly #targets: AttachTargets;
 
-  constructor(spec: ObjectSpec, options: LoadOptions, license: string, plan: LoadPlan) {
+  constructor(spec: ObjectSpec, options: LoadOptions, license: string, facts: KernelFacts) {
     this.#spec = spec;
     this.#options = options;
     this.#license = license;
-    this.#plan = plan;
-    this.#targets = new AttachTargets(options.facts ?? runningKernel(), (fd) => this.#own(fd));
+    this.#structs = new StructOpsPlan(spec, options.programs, facts, (fd) => this.#own(fd));
+    this.#plan = planLoad(spec, { ...options, programs: this.#structs.programs }, facts);
+    checkPlan(spec, this.#plan, license);
+    this.#targets = new AttachTargets(facts, (fd) => this.#own(fd), options.targets);
   }
 
   run(): Collection {
     try {
-      const btf = loadBtf(this.#spec, this.#options.features);
+      const token = tokenFor(this.#options.token, (made) => this.#own(made));
+      this.#token = token;
+      const btf = loadBtf(this.#spec, this.#options.features, token);
       if (btf) this.#own(btf);
-      const loadedMaps = loadMaps(this.#spec, this.#options, btf, (map) => this.#own(map));
+      const loadedMaps = loadMaps(this.#spec, this.#options, btf, (map) => this.#own(map), {
+        structs: this.#structs,
+        token,
+        features: this.#options.features,
+      });
       const programs = this.#loadPrograms(loadedMaps, btf);
       this.#fillSlots(loadedMaps, programs);
+      const structOps = this.#structs.finish(this.#spec, loadedMaps, programs);
       this.#pinByName(loadedMaps);
       btf?.close();
       this.#modules.close();
       this.#targets.close();
+      this.#structs.close();
+      if (token !== this.#options.token) token?.close();
       const maps = new Map([...loadedMaps].map(([name, { map }]) => [name, map]));
-      return new Collection(this.#spec, maps, programs);
+      return new Collection(this.#spec, maps, programs, structOps);
     } catch (error) {
       for (const path of this.#pinned) unlinkSync(path);
       closeAll(this.#owned);
@@ -148,6 +170,7 @@ class Load {
   ): Program {
     const { name, section, linked, kind } = planned;
     const code = bind(linked, this.#resolver(maps, linked));
+    const member = this.#structs.targetOf(name);
     const load = (withBtf: Fd | undefined): Program =>
       Program.load({
         name,
@@ -156,16 +179,17 @@ class Load {
         code,
         fdArray: this.#modules.fdArray,
         license: this.#license,
-        expectedAttachType: kind.expectedAttachType,
+        expectedAttachType: (member?.expectedAttachType ?? kind.expectedAttachType) as AttachType | 0,
         flags: kind.flags,
-        attachTarget: this.#targets.of(kind, name),
+        attachTarget: member?.attachTarget ?? this.#targets.of(kind, name),
+        token: this.#token,
         btf: progBtf(linked, withBtf),
         maps: needed,
       });
     try {
       return load(btf);
     } catch (refusal) {
-      const error = explainPoison(refusal, linked);
+      const error = explainRejection(refusal, linked);
       // Rejected before its first instruction: the types may be at fault, not the program.
       const early = error instanceof VerifierError && error.excerpt.insn === undefined;
       if (!early || btf === undefined) throw error;
@@ -218,8 +242,16 @@ export class Collection {
   readonly #maps: Map<string, BpfMap>;
   readonly #programs: Map<string, Program>;
   readonly #variables: ReadonlyMap<string, Variable>;
+  /** The structs of functions by their variables' names; {@link attachStructOps} gives them to the kernel. */
+  readonly structOps: ReadonlyMap<string, StructOps>;
 
-  constructor(spec: ObjectSpec, maps: Map<string, BpfMap>, programs: Map<string, Program>) {
+  constructor(
+    spec: ObjectSpec,
+    maps: Map<string, BpfMap>,
+    programs: Map<string, Program>,
+    structOps: ReadonlyMap<string, StructOps> = new Map(),
+  ) {
+    this.structOps = structOps;
     this.spec = spec;
     this.#maps = maps;
     this.#programs = programs;

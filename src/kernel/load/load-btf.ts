@@ -20,17 +20,22 @@ const LINE_INFO_SIZE = 16;
  * Loads an object's BTF, without what this kernel does not know; undefined where the object has none, or
  * the kernel does not take it.
  */
-export function loadBtf(spec: ObjectSpec, features?: KernelFeatures): Fd | undefined {
+export function loadBtf(
+  spec: ObjectSpec,
+  features?: KernelFeatures,
+  token?: { readonly fd: Fd },
+): Fd | undefined {
   const bytes = kernelBtf(spec);
   if (bytes === undefined) return undefined;
   // Types serve the tools that look at a program later, and calls from subprograms; without them
   // the program is the same.
   allowMemory(features);
-  let result = tryBtfLoad(features ? sanitised(bytes, features) : bytes);
+  const load = (btf: Uint8Array): number => tryBtfLoad(btf, undefined, token?.fd.number);
+  let result = load(features ? sanitised(bytes, features) : bytes);
   // Only now: what a kernel does not take costs questions, and kernels of today take all of it.
   if (result === -Errno.EINVAL && !features) {
     const changed = sanitised(bytes, kernelFeatures());
-    if (changed !== bytes) result = tryBtfLoad(changed);
+    if (changed !== bytes) result = load(changed);
   }
   return result < 0 ? undefined : new Fd(result, "the object's BTF");
 }

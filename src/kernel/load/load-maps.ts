@@ -1,15 +1,19 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { MapType } from '../../isa/kernel-tables.generated.ts';
+import { MapFlag, MapType } from '../../isa/kernel-tables.generated.ts';
+import { adjustMap, type MapAdjustments } from '../../object/adjust-map.ts';
 import type { MapSpec, ObjectSpec, VariableSpec } from '../../object/spec.ts';
 import type { Fd } from '../../syscall/fd.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import { didYouMean } from '../../util/suggest.ts';
+import type { StructOpsPlan } from '../attach/struct-ops-plan.ts';
+import { type KernelFeatures, kernelFeatures } from '../features/features.ts';
 import { possibleCpus } from '../machine.ts';
 import { BpfMap } from '../maps/map.ts';
 import type { MapValue } from '../maps/map-codec.ts';
 import { patchVariable } from '../maps/variable.ts';
 import { mapTypeName } from '../names.ts';
+import type { Token } from './token.ts';
 
 /** What a load may change about maps. */
 export interface MapLoadOptions {
@@ -17,9 +21,20 @@ export interface MapLoadOptions {
   readonly maps?: Readonly<Record<string, BpfMap>> | undefined;
   /** Initial values of global variables, constants among them. */
   readonly variables?: Readonly<Record<string, MapValue>> | undefined;
-  readonly mapOptions?: Readonly<Record<string, { readonly maxEntries?: number }>> | undefined;
+  /**
+   * Other shapes of maps, by name: sizes, flags, the inner map of a map of maps, and where to pin it.
+   *
+   * @example `{ glb_tables: { inner: { type: MapType.ARRAY, keySize: 4, valueSize: 8, maxEntries: 65536 } } }`
+   */
+  readonly mapOptions?: Readonly<Record<string, MapLoadAdjustments>> | undefined;
   /** The directory, in a BPF file system, of maps that ask to be pinned by their name. */
   readonly pinPath?: string | undefined;
+}
+
+/** What a map becomes, and where it is pinned. */
+export interface MapLoadAdjustments extends MapAdjustments {
+  /** Taken from there where it is pinned already; false: not pinned, whatever the object says. */
+  readonly pin?: string | false;
 }
 
 /** A map of a collection and how it came to be. */
@@ -35,14 +50,20 @@ export interface LoadedMap {
 
 type Opened = (map: BpfMap) => BpfMap;
 
+/** What maps are made with besides. */
+interface MapMakers {
+  readonly structs?: StructOpsPlan;
+  readonly token?: Token | undefined;
+  readonly features?: KernelFeatures | undefined;
+}
+
 /** LIBBPF_PIN_BY_NAME. */
 const PIN_BY_NAME = 1;
 
 /** Types whose entries must be as the spec says, or are sized by the machine. */
-function maxEntriesOf(spec: MapSpec, options: MapLoadOptions): number {
-  const wanted = options.mapOptions?.[spec.name]?.maxEntries ?? spec.maxEntries;
+function maxEntriesOf({ type, maxEntries }: MapSpec): number {
   // One slot a CPU is what every user of a perf event array means by leaving it out.
-  return wanted === 0 && spec.type === MapType.PERF_EVENT_ARRAY ? possibleCpus() : wanted;
+  return maxEntries === 0 && type === MapType.PERF_EVENT_ARRAY ? possibleCpus() : maxEntries;
 }
 
 /**
@@ -56,19 +77,27 @@ export function loadMaps(
   options: MapLoadOptions,
   btf: Fd | undefined,
   own: Opened,
+  use: MapMakers = {},
 ): Map<string, LoadedMap> {
   expectKnown('map', Object.keys(options.maps ?? {}), spec.maps, 'MAP_UNKNOWN');
   expectKnown('map', Object.keys(options.mapOptions ?? {}), spec.maps, 'MAP_UNKNOWN');
   expectKnown('variable', Object.keys(options.variables ?? {}), spec.variables, 'VARIABLE_UNKNOWN');
   const loaded = new Map<string, LoadedMap>();
-  const wanted = [...spec.maps.values()].filter(({ autocreate }) => autocreate !== false);
+  const wanted = [...spec.maps.values()]
+    .map((map) => adjusted(map, options))
+    .filter((map) => (map.structOps && use.structs ? !use.structs.leavesOut(map) : map.autocreate !== false));
   for (const mapSpec of wanted) {
-    const entry = loadMap(mapSpec, options, btf, own);
+    const entry = loadMap(mapSpec, options, btf, own, use);
     loaded.set(mapSpec.name, entry);
     refuseVariablesOfGiven(spec, mapSpec, entry, options);
   }
   for (const mapSpec of wanted) fillMap(spec, mapSpec, loaded, options);
   return loaded;
+}
+
+function adjusted(spec: MapSpec, { mapOptions }: MapLoadOptions): MapSpec {
+  const { pin: _, ...adjustments } = mapOptions?.[spec.name] ?? {};
+  return adjustMap(spec, adjustments);
 }
 
 function expectKnown(
@@ -85,9 +114,15 @@ function expectKnown(
   });
 }
 
-function loadMap(spec: MapSpec, options: MapLoadOptions, btf: Fd | undefined, own: Opened): LoadedMap {
+function loadMap(
+  spec: MapSpec,
+  options: MapLoadOptions,
+  btf: Fd | undefined,
+  own: Opened,
+  { structs, token, features }: MapMakers,
+): LoadedMap {
   const given = options.maps?.[spec.name];
-  const maxEntries = maxEntriesOf(spec, options);
+  const maxEntries = maxEntriesOf(spec);
   if (given) {
     expectCompatible(given, spec, undefined, 'the map given for it');
     return { map: own(given.duplicate()), created: false, given: true, pinAt: undefined };
@@ -98,14 +133,27 @@ function loadMap(spec: MapSpec, options: MapLoadOptions, btf: Fd | undefined, ow
     expectCompatible(map, spec, maxEntries, `the one pinned at ${pinAt}`);
     return { map, created: false, given: false, pinAt: undefined };
   }
-  const map = own(createMap(spec, maxEntries, btf));
+  const map = own(
+    spec.structOps && structs
+      ? structs.create(spec, btf, token)
+      : createMap({ ...spec, flags: flagsOf(spec, features) }, maxEntries, btf, token),
+  );
   return { map, created: true, given: false, pinAt };
 }
 
-function createMap(spec: MapSpec, maxEntries: number, btf: Fd | undefined): BpfMap {
+/** Variables are read and written in shared memory where the kernel has that for arrays; constants are not written. */
+function flagsOf(
+  { flags, origin, freeze, type }: MapSpec,
+  features: KernelFeatures = kernelFeatures(),
+): number {
+  if (origin !== 'data' || freeze || type !== MapType.ARRAY) return flags;
+  return features.ask('kernel/mmapable-arrays').state === 'yes' ? flags | MapFlag.MMAPABLE : flags;
+}
+
+function createMap(spec: MapSpec, maxEntries: number, btf: Fd | undefined, token?: Token): BpfMap {
   refuseUnsupported(spec);
   const { name, type, keySize, valueSize, flags, extra, numaNode, key, value, inner } = spec;
-  const innerMap = inner && createMap(inner, inner.maxEntries, undefined);
+  const innerMap = inner && createMap(inner, inner.maxEntries, undefined, token);
   try {
     const typed = btf && key !== undefined && value !== undefined;
     return BpfMap.create({
@@ -118,6 +166,7 @@ function createMap(spec: MapSpec, maxEntries: number, btf: Fd | undefined): BpfM
       extra,
       numaNode,
       innerMap,
+      token,
       btf: typed ? { fd: btf, keyTypeId: key, valueTypeId: value } : undefined,
     });
   } finally {
@@ -126,14 +175,7 @@ function createMap(spec: MapSpec, maxEntries: number, btf: Fd | undefined): BpfM
 }
 
 /** What an object can say and this loader cannot do, said instead of an EINVAL. */
-function refuseUnsupported({ name, type, structOps, contents }: MapSpec): void {
-  if (structOps) {
-    throw new TsbpfError(
-      'STRUCT_OPS_UNSUPPORTED',
-      `'${name}' is a struct of functions for the kernel (${structOps.struct}), which cannot be loaded yet`,
-      { hint: 'leave it out: loadCollection(pruneSpec(spec, { programs: […] }))' },
-    );
-  }
+function refuseUnsupported({ name, type, contents }: MapSpec): void {
   const [data] = contents;
   if (type === MapType.ARENA && data?.kind === 'bytes' && data.value.some((byte) => byte !== 0)) {
     throw new TsbpfError(
@@ -161,6 +203,8 @@ function globalPins({ name }: MapSpec): string {
 }
 
 function pinPathOf(spec: MapSpec, options: MapLoadOptions): string | undefined {
+  const asked = options.mapOptions?.[spec.name]?.pin;
+  if (asked !== undefined) return asked === false ? undefined : asked;
   if (spec.pinning === 'none') return undefined;
   if (typeof spec.pinning === 'number' && spec.pinning !== PIN_BY_NAME) return undefined;
   if (options.pinPath === undefined && spec.pinning === 'globalNs') {
@@ -216,7 +260,8 @@ function fillMap(
   options: MapLoadOptions,
 ): void {
   const { map, created } = loaded.get(mapSpec.name)!;
-  if (!created) return;
+  // The values of structs of functions hold programs, which are loaded later.
+  if (!created || mapSpec.structOps) return;
   const variables = Object.entries(options.variables ?? {}).flatMap(([name, value]) => {
     const variable = spec.variables.get(name)!;
     return variable.map === mapSpec.name ? [[variable, value] as const] : [];

@@ -1,3 +1,4 @@
+import { isQuietLog } from '../../object/verifier-log.ts';
 import { bpfError } from '../../syscall/bpf.ts';
 import { logText, type ProgLoadParams, tryProgLoad } from '../../syscall/bpf-prog.ts';
 import { Errno } from '../../syscall/errno.ts';
@@ -55,13 +56,17 @@ export function loadProgramFd(
   const first = tryProgLoad(params);
   if (first.result >= 0) return new Fd(first.result, what);
   const errno = -first.result;
-  const context = { progType: params.type, logEmpty: true };
+  const context = { progType: params.type, logEmpty: true, withToken: params.tokenFd !== undefined };
   if (LOGLESS.includes(errno)) throw bpfError('PROG_LOAD', errno, `load ${what}`, context);
 
   const { result, log, truncated } = loadWithLog(params);
   if (result >= 0) return new Fd(result, what);
-  const verified = /^(?:processed \d+ insns[^\n]*|\s)*$/.test(log);
-  if (!verified) throw new VerifierError(traits.name, -result, log, truncated);
+  const verified = isQuietLog(log);
+  if (!verified) {
+    // Of a log that is cut the kernel says that it did not fit; why it was written is the first answer.
+    const why = truncated ? errno : -result;
+    throw new VerifierError(traits.name, why, log, truncated, { progType: params.type });
+  }
   const explanation = errno === Errno.EINVAL ? whyInvalid(traits, progArrays, log !== '') : undefined;
   if (explanation === undefined) throw bpfError('PROG_LOAD', -result, `load ${what}`, context);
   throw new SyscallError({

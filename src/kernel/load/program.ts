@@ -1,4 +1,4 @@
-import type { AttachType, ProgType } from '../../isa/kernel-tables.generated.ts';
+import { type AttachType, ProgType } from '../../isa/kernel-tables.generated.ts';
 import { bpfError } from '../../syscall/bpf.ts';
 import { type ProgInfo, progInfo } from '../../syscall/bpf-info.ts';
 import { fdById } from '../../syscall/bpf-object.ts';
@@ -14,6 +14,7 @@ import type { BpfMap } from '../maps/map.ts';
 import type { TailCallTraits } from '../maps/map-errors.ts';
 import { kernelName, programKindOf, progTypeName } from '../names.ts';
 import { openPin, type PinOptions, pinFd } from '../pin.ts';
+import { ProgramStream, type StreamName } from '../read/stream.ts';
 import { loadProgramFd } from './load-program.ts';
 
 /** BPF_F_XDP_HAS_FRAGS (Linux, `include/uapi/linux/bpf.h`). */
@@ -41,6 +42,8 @@ export interface ProgramOptions {
   readonly fdArray?: Uint8Array | undefined;
   /** Maps that must stay open for it to work as meant: the prog arrays that it calls through. */
   readonly maps?: readonly BpfMap[];
+  /** What gives the right to load it where the process itself has none. */
+  readonly token?: { readonly fd: Fd } | undefined;
 }
 
 export interface TestRunOptions {
@@ -126,7 +129,8 @@ export class Program {
     const expectedAttachType = options.expectedAttachType ?? kind.expectedAttachType;
     const flags = options.flags ?? kind.flags;
     const frags = (flags & XDP_HAS_FRAGS) !== 0;
-    const traits: TailCallTraits = { name, progType: type, expectedAttachType, frags };
+    const attachBtfId = options.attachTarget?.btfId;
+    const traits: TailCallTraits = { name, progType: type, expectedAttachType, frags, attachBtfId };
     const params = {
       name: acceptedName(kernelName(name)),
       type,
@@ -138,6 +142,7 @@ export class Program {
       attachObjectFd: options.attachTarget?.fd,
       btf: options.btf,
       fdArray: options.fdArray,
+      tokenFd: options.token?.fd.number,
     };
     return new Program(loadProgramFd(params, traits, maps), traits, options.section ?? '', maps, false);
   }
@@ -192,13 +197,15 @@ export class Program {
     const { data, ctx, repeat, flags } = options;
     const room = options.dataSizeOut ?? (data ? data.length + TEST_RUN_GROWTH : 0);
     const dataOut = new Uint8Array(checkRange('dataSizeOut', room, 0, 2 ** 30));
-    const ctxOut = ctx && new Uint8Array(ctx.length);
+    // Programs of type syscall get their context back where it was; others want room for it.
+    const inPlace = this.type === ProgType.SYSCALL;
+    const ctxOut = ctx && (inPlace ? ctx.slice() : new Uint8Array(ctx.length));
     const outcome = tryProgTestRun({
       fd: this.fd.number,
       data,
       dataOut: data && dataOut,
-      ctx,
-      ctxOut,
+      ctx: inPlace ? ctxOut : ctx,
+      ctxOut: inPlace ? undefined : ctxOut,
       ...(repeat !== undefined && { repeat: checkRange('repeat', repeat, 1, 2 ** 31 - 1) }),
       ...(flags !== undefined && { flags }),
     });
@@ -235,6 +242,11 @@ export class Program {
    */
   attach(options: AttachOptions = {}): Attached | IterAttachment {
     return attach(this, options);
+  }
+
+  /** What it prints (`stdout`), or what the kernel reports of its faults (`stderr`), since Linux 6.17. */
+  stream(name: StreamName): ProgramStream {
+    return new ProgramStream(this.fd, name);
   }
 
   /** Another handle with descriptors of its own, for another owner; its maps stay open with it. */

@@ -1,51 +1,31 @@
-import type { LinkedProgram } from '../../object/spec.ts';
+import type { LineTable, LinkedProgram } from '../../object/spec.ts';
+import { hintOf } from '../../object/verifier-hints.ts';
+import { excerptLog, type LogExcerpt } from '../../object/verifier-log.ts';
 import { errnoName } from '../../syscall/errno.ts';
 import { TsbpfError } from '../../util/errors.ts';
 
-/** The lines of a verifier log that say what was wrong. */
-export interface LogExcerpt {
-  /** The failing instruction as the log prints it, without register states, where it shows one. */
-  readonly insn: string | undefined;
-  /** The slot that stands before it. */
-  readonly slot: number | undefined;
-  /** The source line above it, where the program has line info. */
-  readonly source: string | undefined;
-  /** What the verifier says about it. */
-  readonly messages: readonly string[];
-}
+export {
+  excerptLog,
+  type LogExcerpt,
+  type LogPlace,
+  type LogStats,
+  logStats,
+} from '../../object/verifier-log.ts';
+export type { VerifierFailure } from '../../object/verifier-report.ts';
 
-const INSN_LINE = /^(\d+): (\([0-9a-f]{2}\) .*)$/;
-/** A register state on a line of its own: `3: R0=scalar() R10=fp0`, `from 2 to 5: R0=…`. */
-const STATE_LINE = /^(?:\d+: |from \d+ to \d+: )[^(]*R\d+/;
-/** Statistics that close every log. */
-const TRAILER =
-  /^(?:processed \d+ insns|verification time|stack depth|max_states_per_insn|total_states|peak_states|mark_read)/;
-/** The end of a log says why; logs of tens of megabytes need not be cut into lines for that. */
-const EXCERPT_WINDOW = 64 * 1024;
-/** Enough to show every message that is known; more is a dump of something. */
-const MAX_MESSAGES = 8;
-
-/** Finds the failing instruction and the messages at the end of a verifier log. */
-export function excerptLog(log: string): LogExcerpt {
-  const lines = log
-    .slice(-EXCERPT_WINDOW)
-    .split('\n')
-    .filter((line) => line.trim() !== '' && !TRAILER.test(line));
-  const at = lines.findLastIndex((line) => INSN_LINE.test(line));
-  const match = lines[at]?.match(INSN_LINE);
-  const after = lines.slice(at + 1).filter((line) => !STATE_LINE.test(line) && !line.startsWith('; '));
-  const source = lines.slice(0, Math.max(at, 0)).findLast((line) => line.startsWith('; '));
-  return {
-    insn: match?.[2]?.replace(/\s*;.*$/, ''),
-    slot: match ? Number(match[1]) : undefined,
-    source: source?.slice(2).trim(),
-    messages: after.slice(-MAX_MESSAGES).map((line) => line.trim()),
-  };
+/** What is known of a refused program besides its log. */
+export interface VerifierContext {
+  readonly progType?: number | undefined;
+  /** What is wrong in better words than the verifier's last ones. */
+  readonly reason?: string | undefined;
+  /** Names source lines where the log does not. */
+  readonly lines?: LineTable | undefined;
 }
 
 /**
- * The verifier rejected a program. The message quotes the failing instruction and what the verifier
- * said about it; `log` is everything that it wrote.
+ * The verifier rejected a program. The message quotes the failing instruction with its source line,
+ * what was known of its registers, and what the verifier said about it; `hint` says what mends the
+ * common kinds; `log` is everything that it wrote.
  */
 export class VerifierError extends TsbpfError {
   override readonly name = 'VerifierError';
@@ -58,43 +38,95 @@ export class VerifierError extends TsbpfError {
   /** True where the log was longer than what is kept, and its beginning is missing. */
   readonly truncated: boolean;
   readonly excerpt: LogExcerpt;
+  readonly progType: number | undefined;
 
-  /** @param reason what is known of it beyond the log, in place of the verifier's own last words */
-  constructor(program: string, errno: number, log: string, truncated: boolean, reason?: string) {
-    const excerpt = excerptLog(log);
-    super('VERIFIER_REJECTED', describe(program, errno, excerpt, reason));
+  constructor(
+    program: string,
+    errno: number,
+    log: string,
+    truncated: boolean,
+    context: VerifierContext = {},
+  ) {
+    const excerpt = withSource(excerptLog(log), context.lines);
+    const { progType, reason } = context;
+    // Words of ours say already what is missing.
+    const hint = reason === undefined ? hintOf({ progType, excerpt }) : undefined;
+    super('VERIFIER_REJECTED', describe(program, errno, excerpt, reason), { hint });
     this.program = program;
     this.errno = errno;
     this.errnoName = errnoName(errno);
     this.log = log;
     this.truncated = truncated;
     this.excerpt = excerpt;
+    this.progType = progType;
   }
 
   override toJSON(): Record<string, unknown> {
     const { program, errno, errnoName: errnoText, log, truncated, excerpt } = this;
-    return { ...super.toJSON(), program, errno, errnoName: errnoText, excerpt, log, truncated };
+    const plain = { ...excerpt, states: Object.fromEntries(excerpt.states) };
+    return { ...super.toJSON(), program, errno, errnoName: errnoText, excerpt: plain, log, truncated };
   }
 }
 
 /**
- * A refusal of an instruction that was made unusable, said in the words of what is missing: the
- * verifier knows only that it calls `unknown#195896080`.
+ * A refusal with what its object knows: source lines where the log has none, and where an instruction
+ * was made unusable, what is missing; the verifier knows only that it calls `unknown#195896080`.
  */
-export function explainPoison(error: unknown, { poisoned }: LinkedProgram): unknown {
-  if (!(error instanceof VerifierError) || poisoned.length === 0) return error;
-  const { slot, messages } = error.excerpt;
+export function explainRejection(error: unknown, { poisoned, lines }: LinkedProgram): unknown {
+  if (!(error instanceof VerifierError)) return error;
+  const { slot, messages, place } = error.excerpt;
   const names = (helper: number): boolean => messages.some((message) => message.includes(`#${helper}`));
   const reached = poisoned.find((insn) => insn.slot === slot && names(insn.helper));
-  if (!reached) return error;
-  return new VerifierError(error.program, error.errno, error.log, error.truncated, reached.reason);
+  const wantsPlace = place === undefined && slot !== undefined && lines.length > 0;
+  if (!reached && !wantsPlace) return error;
+  const { program, errno, log, truncated, progType } = error;
+  return new VerifierError(program, errno, log, truncated, { progType, reason: reached?.reason, lines });
+}
+
+/** Logs before Linux 6.9 have the text of a source line alone, and those of programs without BTF nothing. */
+function withSource(excerpt: LogExcerpt, lines: LineTable | undefined): LogExcerpt {
+  const { slot, place } = excerpt;
+  if (!lines || place || slot === undefined) return excerpt;
+  const found = lines.findLast((line) => line.slot <= slot);
+  if (!found) return excerpt;
+  const { file, line, text } = found;
+  const source = `${excerpt.source ?? text.trim()} @ ${file}:${line}`.trimStart();
+  return { ...excerpt, source, place: { file, line } };
+}
+
+/** Bounds of a scalar take some hundred letters; a line of them is enough. */
+const MAX_STATE_LENGTH = 300;
+
+/** What is known of the registers that the instruction reads or the messages name: `R2=pkt(r=0)`. */
+function stateText({ insn, states, messages }: LogExcerpt): string {
+  const read = insn?.replace(/^\([0-9a-f]{2}\) (?:[rw]\d+ = )?/, '') ?? '';
+  const named = [...`${read} ${messages.join(' ')}`.matchAll(/\b[Rrw](\d{1,2})\b/g)].map(([, n]) =>
+    Number(n),
+  );
+  const args = messages
+    .flatMap((message) => /\barg#?(\d)\b/.exec(message)?.[1] ?? [])
+    .map((n) => Number(n) + 1);
+  return [...new Set([...named, ...args])]
+    .sort((a, b) => a - b)
+    .flatMap((number) => {
+      const state = number === 10 ? undefined : states.get(`R${number}`);
+      return state === undefined ? [] : [`R${number}=${state.slice(0, MAX_STATE_LENGTH)}`];
+    })
+    .join(' ');
 }
 
 function describe(program: string, errno: number, excerpt: LogExcerpt, reason: string | undefined): string {
-  const verdict = reason ?? excerpt.messages.at(-1) ?? 'no reason given';
+  const [failure] = excerpt.failures;
+  const announced = failure && [failure.title, failure.reason.join(' ')].filter(Boolean).join(': ');
+  const verdict = reason ?? (announced || excerpt.messages.at(-1)) ?? 'no reason given';
   const lines = [`the verifier rejected program '${program}': ${verdict} (${errnoName(errno)})`];
   if (excerpt.source !== undefined) lines.push(`  source: ${excerpt.source}`);
   if (excerpt.insn !== undefined) lines.push(`  at slot ${excerpt.slot}: ${excerpt.insn}`);
-  for (const message of excerpt.messages.slice(0, -1)) lines.push(`  ${message}`);
+  const state = stateText(excerpt);
+  if (state !== '') lines.push(`  state: ${state}`);
+  if (failure?.at.length && excerpt.insn === undefined) lines.push(`  at: ${failure.at.join(' ')}`);
+  for (const step of failure?.causalPath ?? []) lines.push(`  path: ${step}`);
+  for (const message of announced ? excerpt.messages : excerpt.messages.slice(0, -1))
+    lines.push(`  ${message}`);
   return lines.join('\n');
 }

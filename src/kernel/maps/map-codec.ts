@@ -23,43 +23,65 @@ const MIN_64 = -(2n ** 63n);
 const MAX_64 = 2n ** 64n - 1n;
 
 /**
- * Writes a key or value of `size` bytes at the beginning of `into`. A view rather than bytes: the
- * map keeps one, and making a DataView takes as long as the rest of this.
+ * Writes a key or value of `size` bytes at `offset` of `into`. A view rather than bytes: the map keeps
+ * one, and making a DataView takes as long as the rest of this.
  *
  * @throws {TsbpfError} `KEY_SIZE`, `VALUE_SIZE` @throws {OutOfRangeError}
  */
-export function encodeValue(into: DataView, value: MapValue, size: number, side: Side, what: string): void {
-  if (typeof value === 'number' && size < 8) writeNumber(into, value, size, side, what);
+export function encodeValue(
+  into: DataView,
+  value: MapValue,
+  size: number,
+  side: Side,
+  what: string,
+  offset = 0,
+): void {
+  if (typeof value === 'number' && size < 8) writeNumber(into, value, size, side, what, offset);
   else if (typeof value === 'object') {
     if (value.length !== size) throw wrongSize(side, what, size, `${value.length} were given`);
-    new Uint8Array(into.buffer, into.byteOffset, size).set(value);
-  } else writeBigint(into, value, size, side, what);
+    new Uint8Array(into.buffer, into.byteOffset + offset, size).set(value);
+  } else writeBigint(into, value, size, side, what, offset);
 }
 
-function writeNumber(into: DataView, value: number, size: number, side: Side, what: string): void {
+function writeNumber(
+  into: DataView,
+  value: number,
+  size: number,
+  side: Side,
+  what: string,
+  offset: number,
+): void {
   const range = NUMBER_RANGE[size];
   if (range === undefined) throw wrongSize(side, what, size, 'a number was given; give a Uint8Array');
   if (!Number.isInteger(value) || value < range[0] || value > range[1]) {
     throw new OutOfRangeError(`${side} of ${what}`, value, range[0], range[1]);
   }
-  if (size === 4) into.setUint32(0, value, true);
-  else if (size === 2) into.setUint16(0, value, true);
-  else into.setUint8(0, value);
+  if (size === 4) into.setUint32(offset, value, true);
+  else if (size === 2) into.setUint16(offset, value, true);
+  else into.setUint8(offset, value);
 }
 
-function writeBigint(into: DataView, value: number | bigint, size: number, side: Side, what: string): void {
+function writeBigint(
+  into: DataView,
+  value: number | bigint,
+  size: number,
+  side: Side,
+  what: string,
+  offset: number,
+): void {
   if (size !== 8) {
     if (NUMBER_RANGE[size] === undefined) {
       throw wrongSize(side, what, size, `a ${typeof value} was given; give a Uint8Array`);
     }
-    writeNumber(into, Number(value), size, side, what);
+    writeNumber(into, Number(value), size, side, what, offset);
     return;
   }
   const exact = typeof value === 'bigint' || Number.isSafeInteger(value);
   if (!exact || value < MIN_64 || value > MAX_64) {
     throw new OutOfRangeError(`${side} of ${what}`, value, MIN_64, MAX_64);
   }
-  into.setBigUint64(0, BigInt.asUintN(64, BigInt(value)), true);
+  // Which takes it modulo 2^64.
+  into.setBigUint64(offset, typeof value === 'bigint' ? value : BigInt(value), true);
 }
 
 function wrongSize(side: Side, what: string, size: number, given: string): TsbpfError {
@@ -67,13 +89,13 @@ function wrongSize(side: Side, what: string, size: number, given: string): Tsbpf
   return new TsbpfError(code, `a ${side} of ${what} is ${size} bytes, but ${given}`);
 }
 
-/** The value in the first `size` bytes, which may be reused afterwards. */
-export function decodeValue(from: DataView, size: number): MapValue {
-  if (size === 8) return from.getBigUint64(0, true);
-  if (size === 4) return from.getUint32(0, true);
-  if (size === 2) return from.getUint16(0, true);
-  if (size === 1) return from.getUint8(0);
-  return new Uint8Array(from.buffer, from.byteOffset, size).slice();
+/** The value in the `size` bytes from `offset` on, which may be reused afterwards. */
+export function decodeValue(from: DataView, size: number, offset = 0): MapValue {
+  if (size === 8) return from.getBigUint64(offset, true);
+  if (size === 4) return from.getUint32(offset, true);
+  if (size === 2) return from.getUint16(offset, true);
+  if (size === 1) return from.getUint8(offset);
+  return new Uint8Array(from.buffer, from.byteOffset + offset, size).slice();
 }
 
 /** The bytes of a value with a described layout. */

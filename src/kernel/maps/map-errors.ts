@@ -1,79 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { enumName } from '../../isa/enum-name.ts';
-import { AttachType, MapFlag, MapType } from '../../isa/kernel-tables.generated.ts';
-import { bpfError } from '../../syscall/bpf.ts';
-import type { MapCreateParams } from '../../syscall/bpf-map.ts';
-import { Errno } from '../../syscall/errno.ts';
-import { SyscallError } from '../../syscall/error.ts';
-import { mapTypeName, progTypeName } from '../names.ts';
-
-/** Types whose keys are the indexes from 0 to maxEntries - 1, all of them always there. */
-const INDEXED: readonly number[] = [
-  MapType.ARRAY,
-  MapType.PROG_ARRAY,
-  MapType.PERF_EVENT_ARRAY,
-  MapType.PERCPU_ARRAY,
-  MapType.CGROUP_ARRAY,
-  MapType.ARRAY_OF_MAPS,
-  MapType.DEVMAP,
-  MapType.SOCKMAP,
-  MapType.CPUMAP,
-  MapType.XSKMAP,
-  MapType.REUSEPORT_SOCKARRAY,
-];
-
-export function isIndexed(type: number): boolean {
-  return INDEXED.includes(type);
-}
-
-/** Types whose entries read as one value per possible CPU. */
-const PER_CPU: readonly number[] = [
-  MapType.PERCPU_HASH,
-  MapType.PERCPU_ARRAY,
-  MapType.LRU_PERCPU_HASH,
-  MapType.PERCPU_CGROUP_STORAGE,
-];
-
-export function isPerCpu(type: number): boolean {
-  return PER_CPU.includes(type);
-}
-
-/** Why BPF_MAP_CREATE answers EINVAL, by the rules of each type; undefined where none of them tells. */
-function whyInvalid(params: MapCreateParams): string | undefined {
-  const { type, keySize, valueSize, maxEntries, flags = 0 } = params;
-  const typeName = mapTypeName(type);
-  const name = `${/^[aeiou]/.test(typeName) ? 'an' : 'a'} ${typeName}`;
-  const ring = type === MapType.RINGBUF || type === MapType.USER_RINGBUF;
-  if (maxEntries === 0 && type !== MapType.SK_STORAGE && type !== MapType.TASK_STORAGE)
-    return `${name} needs maxEntries of 1 or more`;
-  if (isIndexed(type) && keySize !== 4) return `${name} has keys of 4 bytes, not ${keySize}`;
-  if (type === MapType.PROG_ARRAY && valueSize !== 4)
-    return `${name} has values of 4 bytes, not ${valueSize}`;
-  if (type === MapType.PROG_ARRAY && (flags & (MapFlag.RDONLY_PROG | MapFlag.WRONLY_PROG)) !== 0)
-    return 'a prog_array takes neither BPF_F_RDONLY_PROG nor BPF_F_WRONLY_PROG';
-  if (type === MapType.LPM_TRIE && (flags & MapFlag.NO_PREALLOC) === 0)
-    return 'an lpm_trie needs the flag BPF_F_NO_PREALLOC';
-  if (ring && (keySize !== 0 || valueSize !== 0)) return `${name} has neither keys nor values`;
-  if (ring && (maxEntries & (maxEntries - 1)) !== 0)
-    return `the size of ${name} is a power of two, not ${maxEntries}`;
-  if (!ring && valueSize === 0 && keySize !== 0) return 'valueSize is 0';
-  if (!ring && keySize === 0 && type === MapType.HASH) return 'keySize is 0';
-  if (!Object.values(MapType).includes(type as MapType)) return `there is no map type ${type}`;
-  return undefined;
-}
-
-/** A refused BPF_MAP_CREATE in words. */
-export function mapCreateError(params: MapCreateParams, errno: number, what: string): SyscallError {
-  const why = errno === Errno.EINVAL ? whyInvalid(params) : undefined;
-  if (why === undefined) return bpfError('MAP_CREATE', errno, `create ${what}`, { mapType: params.type });
-  return new SyscallError({
-    syscall: 'bpf',
-    command: 'MAP_CREATE',
-    errno,
-    doing: `create ${what}`,
-    explanation: why,
-  });
-}
+import { AttachType, ProgType } from '../../isa/kernel-tables.generated.ts';
+import { progTypeName } from '../names.ts';
 
 /** What decides whether a program may stand in a prog array, as far as it is known. */
 export interface TailCallTraits {
@@ -82,17 +10,53 @@ export interface TailCallTraits {
   /** undefined for programs that others loaded: the kernel does not tell. */
   readonly expectedAttachType: number | undefined;
   readonly frags: boolean | undefined;
+  /** Compiled, and not interpreted. */
+  readonly jited?: boolean | undefined;
+  /** Tracing, LSM, freplace and struct_ops: what they were loaded for, as a number among types. */
+  readonly attachBtfId?: number | undefined;
 }
 
 /** The program type that owns a prog array, from its fdinfo; undefined while it has no owner, and without a /proc. */
 export function ownerProgType(mapFd: number): number | undefined {
+  return ownerFact(mapFd, 'owner_prog_type');
+}
+
+/** Whether the programs of a prog array are compiled; undefined as for {@link ownerProgType}. */
+export function ownerJited(mapFd: number): boolean | undefined {
+  const found = ownerFact(mapFd, 'owner_jited');
+  return found === undefined ? undefined : found !== 0;
+}
+
+function ownerFact(mapFd: number, name: string): number | undefined {
   try {
     const text = readFileSync(`/proc/self/fdinfo/${mapFd}`, 'utf8');
-    const found = text.match(/^owner_prog_type:\s*(\d+)$/m)?.[1];
+    const found = text.match(new RegExp(`^${name}:\\s*(\\d+)$`, 'm'))?.[1];
     return found === undefined ? undefined : Number(found);
   } catch {
     return undefined;
   }
+}
+
+/** Types whose programs in one prog array must have been loaded for one and the same function. */
+const ONE_TARGET: readonly number[] = [ProgType.TRACING, ProgType.LSM, ProgType.EXT, ProgType.STRUCT_OPS];
+/** Types that have cgroup storage. */
+const WITH_CGROUP_STORAGE: readonly number[] = [
+  ProgType.CGROUP_SKB,
+  ProgType.CGROUP_SOCK,
+  ProgType.CGROUP_SOCK_ADDR,
+  ProgType.CGROUP_DEVICE,
+  ProgType.CGROUP_SYSCTL,
+  ProgType.CGROUP_SOCKOPT,
+  ProgType.SOCK_OPS,
+];
+
+/** What else the kernel compares of programs of a type and nobody can be asked about. */
+function otherAttributes(progType: number): string {
+  const names = ['expected_attach_type'];
+  if (progType === ProgType.XDP) names.push('xdp.frags');
+  if (ONE_TARGET.includes(progType)) names.push('the function that they were loaded for');
+  if (WITH_CGROUP_STORAGE.includes(progType)) names.push('their cgroup storage maps');
+  return `${names.slice(0, -1).join(', ')}${names.length > 1 ? ' or ' : ''}${names.at(-1)}`;
 }
 
 function attachTypeText(type: number): string {
@@ -101,19 +65,25 @@ function attachTypeText(type: number): string {
 
 /**
  * What keeps a program out of a prog array. The first program that used the array, or was put into
- * it, owns it; afterwards callers and callees must agree in program type, JIT, xdp.frags and (Linux
- * 6.18 and stable kernels after September 2025) expected_attach_type (kernel/bpf/core.c,
- * __bpf_prog_map_compatible). The kernel answers EINVAL and says nothing.
+ * it, owns it; afterwards callers and callees must agree in program type, JIT, xdp.frags, cgroup storage,
+ * of types that trace in the function that they were loaded for, and (Linux 6.18 and stable kernels after
+ * September 2025) in expected_attach_type; programs that call bpf_override_return() may stand in none
+ * (kernel/bpf/core.c, __bpf_prog_map_compatible). The kernel answers EINVAL and says nothing.
  */
 export function whyIncompatible(
   mapName: string,
   ownerType: number | undefined,
   owner: TailCallTraits | undefined,
   candidate: TailCallTraits,
+  jited: boolean | undefined = owner?.jited,
 ): string {
   const of = `programs of type ${progTypeName(ownerType ?? candidate.progType)}`;
   if (ownerType !== undefined && ownerType !== candidate.progType) {
     return `prog array '${mapName}' holds ${of}, but '${candidate.name}' is of type ${progTypeName(candidate.progType)}`;
+  }
+  if (jited !== undefined && candidate.jited !== undefined && jited !== candidate.jited) {
+    const [theirs, ours] = jited ? ['compiled', 'interpreted'] : ['interpreted', 'compiled'];
+    return `prog array '${mapName}' holds programs that are ${theirs}, but '${candidate.name}' is ${ours}: net.core.bpf_jit_enable has changed in between, or the JIT could not take it`;
   }
   const { expectedAttachType: theirs, frags: theirFrags } = owner ?? {};
   const { expectedAttachType: ours, frags: ourFrags } = candidate;
@@ -124,10 +94,15 @@ export function whyIncompatible(
     const [has, hasNot] = theirFrags ? ['takes', 'does not'] : ['does not take', 'does'];
     return `prog array '${mapName}' belongs to '${owner?.name}', which ${has} fragmented packets (xdp.frags), but '${candidate.name}' ${hasNot}`;
   }
+  const [theirTarget, ourTarget] = [owner?.attachBtfId, candidate.attachBtfId];
+  const traced = ONE_TARGET.includes(candidate.progType);
+  if (traced && theirTarget !== undefined && ourTarget !== undefined && theirTarget !== ourTarget) {
+    return `prog array '${mapName}' belongs to '${owner?.name}', which was loaded for another function (BTF id ${theirTarget}) than '${candidate.name}' (${ourTarget})`;
+  }
   if (ownerType !== undefined) {
     const mine =
       ours === undefined ? '' : ` ('${candidate.name}' has expected_attach_type ${attachTypeText(ours)})`;
-    return `prog array '${mapName}' holds ${of} that differ in expected_attach_type or xdp.frags${mine}`;
+    return `prog array '${mapName}' holds ${of} that differ in ${otherAttributes(candidate.progType)}${mine}${candidate.progType === ProgType.KPROBE ? '; programs that call bpf_override_return() may stand in none' : ''}`;
   }
   return `the descriptor is not one of a program that may stand in a prog array`;
 }

@@ -1,75 +1,38 @@
-import { MapType, UpdateFlag } from '../../isa/kernel-tables.generated.ts';
-import { bpfError } from '../../syscall/bpf.ts';
-import { type MapInfo, mapInfo, progInfo } from '../../syscall/bpf-info.ts';
-import { type MapCreateParams, MapElementCall, mapFreeze, tryMapCreate } from '../../syscall/bpf-map.ts';
+import { MapFlag, MapType, UpdateFlag } from '../../isa/kernel-tables.generated.ts';
+import { type MapInfo, mapInfo } from '../../syscall/bpf-info.ts';
+import { type MapCreateParams, mapFreeze, tryMapCreate } from '../../syscall/bpf-map.ts';
 import { fdById } from '../../syscall/bpf-object.ts';
 import { Errno } from '../../syscall/errno.ts';
 import { SyscallError } from '../../syscall/error.ts';
-import type { BpfCommandName } from '../../syscall/explain.ts';
 import { Fd } from '../../syscall/fd.ts';
+import { type Mapping, releaseMapping } from '../../syscall/mapping.ts';
 import { U32_MAX } from '../../syscall/native.ts';
-import { alignUp, viewOf } from '../../util/bytes.ts';
+import { viewOf } from '../../util/bytes.ts';
 import { checkRange } from '../../util/errors.ts';
 import type { FieldType } from '../../util/struct.ts';
 import { acceptedName, allowMemory } from '../features/features-fallback.ts';
-import { possibleCpus } from '../machine.ts';
 import { kernelName, mapTypeName } from '../names.ts';
-import { kindOfDescriptor, openPin, type PinOptions, pinFd } from '../pin.ts';
-import { decodeValue, encodeValue, type MapValue } from './map-codec.ts';
-import {
-  isIndexed,
-  isPerCpu,
-  mapCreateError,
-  ownerProgType,
-  type TailCallTraits,
-  whyIncompatible,
-} from './map-errors.ts';
+import { openPin, type PinOptions, pinFd } from '../pin.ts';
+import type { InnerShape } from './inner-shape.ts';
+import { type MapBatch, MapBatches } from './map-batches.ts';
+import type { MapValue } from './map-codec.ts';
+import { mapCreateError } from './map-create-error.ts';
+import { type MapContent, MapElements } from './map-elements.ts';
+import { ownerJited, ownerProgType, type TailCallTraits, whyIncompatible } from './map-errors.ts';
+import { isFixed, isMapOfMaps, isQueue } from './map-kinds.ts';
+import { MapMemory, type MapMemoryOptions, mapValues } from './map-memory.ts';
+import type { MapOpenOptions, MapOptions, MapShape, SharedState, TailCallTarget } from './map-options.ts';
+import { PerCpuMap } from './per-cpu-map.ts';
+import { whyNoInner, whyNoTailCall } from './slot-error.ts';
 import { TypedMap } from './typed-map.ts';
-
-/** What {@link BpfMap.create} is given; a MapSpec fits. Sizes in bytes. */
-export interface MapOptions {
-  /** Shown by the kernel, cut to 15 bytes. */
-  readonly name?: string;
-  readonly type: MapType;
-  readonly keySize: number;
-  readonly valueSize: number;
-  readonly maxEntries: number;
-  /** `map_flags`: MapFlag values, or-ed. */
-  readonly flags?: number;
-  readonly extra?: bigint;
-  readonly numaNode?: number | undefined;
-  /** For maps of maps: a map of the shape that the inner ones have. */
-  readonly innerMap?: BpfMap | undefined;
-  /** A loaded BTF and the types of key and value in it. */
-  readonly btf?: { readonly fd: Fd; readonly keyTypeId: number; readonly valueTypeId: number } | undefined;
-}
-
-/** What a prog array takes: a program of this library, or the descriptor of any. */
-export interface TailCallTarget {
-  readonly fd: Fd;
-  readonly traits: TailCallTraits;
-}
-
-/** What all handles of one map share in this process. */
-interface Shared {
-  readonly pins: Set<string>;
-  /** The program that made a prog array its own, where that happened here. */
-  owner: TailCallTraits | undefined;
-  filledByLoad: boolean;
-}
-
-interface Shape {
-  readonly name: string;
-  readonly type: number;
-  readonly keySize: number;
-  readonly valueSize: number;
-  readonly maxEntries: number;
-}
 
 /**
  * A BPF map: one descriptor, and its elements. Keys and values of 1, 2 and 4 bytes are numbers, of
- * 8 bytes bigints, of any other size Uint8Arrays; `as` gives them a layout. An entry of a per-CPU
- * map is the bytes of all possible CPUs, each padded to 8.
+ * 8 bytes bigints, of any other size Uint8Arrays; `as` gives them a layout. A value of a per-CPU map
+ * is an array, one for each possible CPU.
+ *
+ * What reads or writes the whole map does so by the kernel's batch commands, thousands of entries a
+ * call, and one by one where the kernel has none for the type.
  *
  * @example
  * ```ts
@@ -87,19 +50,21 @@ export class BpfMap {
   readonly keySize: number;
   readonly valueSize: number;
   readonly maxEntries: number;
+  /** `map_flags`: MapFlag values, or-ed. */
+  readonly flags: number;
+  readonly extra: bigint;
   readonly fd: Fd;
-  readonly #call: MapElementCall;
-  readonly #keyView: DataView;
-  readonly #valueView: DataView;
-  readonly #shared: Shared;
-  readonly #perCpu: boolean;
-  /** Bytes that the kernel reads and writes for one entry. */
-  readonly #entrySize: number;
+  /** @internal What the views of special kinds of maps are made of. */
+  readonly elements: MapElements;
+  readonly #batches: MapBatches;
+  readonly #shared: SharedState;
+  /** The memory of an arena, which is mapped once, and that of global variables. */
+  #mapping: Mapping | undefined;
 
   private constructor(
     fd: Fd,
-    shape: Shape,
-    shared: Shared = { pins: new Set(), owner: undefined, filledByLoad: false },
+    shape: MapShape,
+    shared: SharedState = { pins: new Set(), owner: undefined, filledByLoad: false, template: undefined },
   ) {
     this.fd = fd;
     this.name = shape.name;
@@ -108,44 +73,48 @@ export class BpfMap {
     this.keySize = shape.keySize;
     this.valueSize = shape.valueSize;
     this.maxEntries = shape.maxEntries;
+    this.flags = shape.flags;
+    this.extra = shape.extra;
     this.#shared = shared;
-    this.#perCpu = isPerCpu(shape.type);
-    this.#entrySize = this.#perCpu ? alignUp(shape.valueSize, 8) * possibleCpus() : shape.valueSize;
-    this.#call = new MapElementCall(shape.keySize, this.#entrySize);
-    this.#keyView = viewOf(this.#call.key);
-    this.#valueView = viewOf(this.#call.value);
+    this.elements = new MapElements(fd, shape);
+    this.#batches = new MapBatches(this.elements);
   }
 
   /** Creates a map. @throws {SyscallError} with what is wrong with the shape */
   static create(options: MapOptions): BpfMap {
-    const name = options.name ?? '';
+    const { name = '', numaNode, innerMap, extra = 0n } = options;
     const what = name === '' ? `a map of type ${mapTypeName(options.type)}` : `map '${name}'`;
+    const flags = (options.flags ?? 0) | (numaNode === undefined ? 0 : MapFlag.NUMA_NODE);
     const params: MapCreateParams = {
       ...options,
+      flags,
       name: acceptedName(kernelName(name)),
-      innerMapFd: options.innerMap?.fd.number,
+      innerMapFd: innerMap?.fd.number,
       btfFd: options.btf?.fd.number,
       btfKeyTypeId: options.btf?.keyTypeId,
       btfValueTypeId: options.btf?.valueTypeId,
+      tokenFd: options.token?.fd.number,
     };
     allowMemory();
     let result = tryMapCreate(params);
     // Types that take no BTF of their own differ by kernel version; the map works as well without.
     if (result < 0 && params.btfFd !== undefined) result = tryMapCreate({ ...params, btfFd: undefined });
-    if (result < 0) throw mapCreateError(params, -result, what);
-    return new BpfMap(new Fd(result, what), { ...options, name });
+    if (result < 0) throw mapCreateError(params, -result, what, { innerType: innerMap?.type });
+    const map = new BpfMap(new Fd(result, what), { ...options, name, flags, extra });
+    map.#shared.template = innerMap;
+    return map;
   }
 
   /** Opens a pinned map. @throws {SyscallError} ENOENT @throws {TsbpfError} `PIN_KIND` */
-  static openPinned(path: string): BpfMap {
-    const map = BpfMap.fromFd(openPin(path, 'map'));
+  static openPinned(path: string, options: MapOpenOptions = {}): BpfMap {
+    const map = BpfMap.fromFd(openPin(path, 'map', options.flags));
     map.#shared.pins.add(path);
     return map;
   }
 
   /** Opens a map by its id. @throws {SyscallError} ENOENT, EPERM without CAP_SYS_ADMIN */
-  static openById(id: number): BpfMap {
-    return BpfMap.fromFd(new Fd(fdById('MAP', id), `map ${id}`));
+  static openById(id: number, options: MapOpenOptions = {}): BpfMap {
+    return BpfMap.fromFd(new Fd(fdById('MAP', id, options.flags), `map ${id}`));
   }
 
   /** Takes over a descriptor; closes it where it is not one of a map. */
@@ -179,76 +148,166 @@ export class BpfMap {
 
   /**
    * The value of a key, or undefined where there is none. A prog array answers with the program's
-   * id, a map of maps with the inner map's.
+   * id, a map of maps with the inner map's, a sockmap with the socket's cookie, a per-CPU map with an
+   * array.
    *
+   * @param flags UpdateFlag.F_LOCK where the value has a bpf_spin_lock
    * @throws {SyscallError} ENOENT for an index past the end of an array
    */
-  get(key: MapValue): MapValue | undefined {
-    // One CPU's value with its padding is 8 bytes too, but no 64-bit number.
-    if (this.#perCpu) return this.getBytes(key);
-    return this.#lookup(key) ? decodeValue(this.#valueView, this.#entrySize) : undefined;
+  get(key: MapValue, flags = 0): MapContent | undefined {
+    return this.elements.get(key, flags);
   }
 
-  /** As `get`, but always the bytes. */
-  getBytes(key: MapValue): Uint8Array | undefined {
-    return this.#lookup(key) ? this.#call.value.slice(0, this.#entrySize) : undefined;
+  /** As `get`, but always the bytes: of a per-CPU map those of all possible CPUs, each padded to 8. */
+  getBytes(key: MapValue, flags = 0): Uint8Array | undefined {
+    return this.elements.getBytes(key, flags);
   }
 
   /**
    * Sets an entry. A prog array takes a Program or a program's descriptor, and holds the program from
    * then on, but not the prog arrays that it calls through in turn: their collection must stay open.
+   * A map of maps takes a BpfMap; maps of sockets, cgroups and perf events take descriptors. A per-CPU
+   * map takes an array, a value for each possible CPU, or one value for all of them.
    *
-   * @param flags UpdateFlag.NOEXIST (a new key only) or UpdateFlag.EXIST (an old one only)
+   * @param flags UpdateFlag.NOEXIST (a new key only) or UpdateFlag.EXIST (an old one only); F_LOCK
    * @throws {SyscallError} E2BIG (full, or an index past the end), EEXIST, ENOENT, EPERM (frozen),
    *   EINVAL (a program of another kind for a prog array)
    */
-  set(key: MapValue, value: MapValue | TailCallTarget | BpfMap, flags: number = UpdateFlag.ANY): void {
+  set(
+    key: MapValue,
+    value: MapValue | readonly MapValue[] | TailCallTarget | BpfMap,
+    flags: number = UpdateFlag.ANY,
+  ): void {
+    if (flags !== UpdateFlag.ANY) checkRange('flags', flags, 0, U32_MAX);
     const target = typeof value === 'object' && 'fd' in value ? value : undefined;
-    encodeValue(this.#keyView, key, this.keySize, 'key', this.fd.what);
     const raw = target ? target.fd.number : (value as MapValue);
-    encodeValue(this.#valueView, raw, this.#entrySize, 'value', this.fd.what);
-    const result = this.#call.update(this.fd.number, BigInt(checkRange('flags', flags, 0, U32_MAX)));
+    const result = this.elements.set(key, raw, flags);
     const traits = target && 'traits' in target ? target.traits : undefined;
-    if (result < 0) throw this.#updateError(-result, key, flags, traits ?? raw);
+    if (result < 0) {
+      const why = this.#whyNotTaken(-result, flags, traits ?? raw);
+      throw this.elements.error('write', -result, key, flags, why);
+    }
     if (traits) this.noteOwner(traits);
   }
 
   /** Removes a key. @returns false where there was none @throws {SyscallError} EINVAL on arrays, E2BIG */
   delete(key: MapValue): boolean {
-    encodeValue(this.#keyView, key, this.keySize, 'key', this.fd.what);
-    const result = this.#call.delete(this.fd.number);
-    if (result >= 0) return true;
-    if (result === -Errno.ENOENT) return false;
-    throw this.#elementError('MAP_DELETE_ELEM', -result, key, 'delete from');
+    return this.elements.delete(key);
   }
 
-  /** The keys, as they stand while walking. The entry just handed out may be deleted. */
+  /** Reads and removes an entry in one step, so that nothing is counted twice. @throws {SyscallError} ENOTSUPP where the type cannot */
+  take(key: MapValue, flags = 0): MapContent | undefined {
+    return this.elements.take(key, flags);
+  }
+
+  /**
+   * The map that stands in a slot of a map of maps, opened; the caller closes it. undefined where the
+   * slot is empty.
+   *
+   * @throws {SyscallError} EPERM without CAP_SYS_ADMIN
+   */
+  innerMap(key: MapValue): BpfMap | undefined {
+    const id = this.get(key);
+    if (id === undefined) return undefined;
+    try {
+      return BpfMap.openById(Number(id));
+    } catch (error) {
+      // Replaced since, and gone.
+      if (error instanceof SyscallError && error.errno === Errno.ENOENT) return undefined;
+      throw error;
+    }
+  }
+
+  /** The keys. Entries may be deleted on the way: see {@link entries}. */
   *keys(): Generator<MapValue, void, undefined> {
-    for (const key of this.keyBytes()) yield decodeValue(viewOf(key), this.keySize);
+    const { elements, keySize } = this;
+    for (const { count, keys } of this.#batches.keyChunks()) {
+      const view = viewOf(keys);
+      for (let at = 0; at < count; at++) yield elements.decodeKey(view, at * keySize);
+    }
   }
 
   /** The keys as bytes. */
-  *keyBytes(): Generator<Uint8Array, void, undefined> {
-    let key = this.#nextKey(undefined);
-    // A hash starts anew where the last key is gone, so writers could keep a walk going for ever.
-    for (let count = 0; key !== undefined && count < this.maxEntries; count++) {
-      // The next one before this one is handed out: the caller may delete it.
-      const next: Uint8Array | undefined = count + 1 < this.maxEntries ? this.#nextKey(key) : undefined;
-      yield key;
-      key = next;
-    }
+  keyBytes(): Generator<Uint8Array, void, undefined> {
+    return this.#batches.keys();
   }
 
-  /** Keys with their values; empty slots and entries that vanish meanwhile are left out. */
-  *entries(): Generator<[key: MapValue, value: MapValue], void, undefined> {
-    for (const key of this.keyBytes()) {
-      const value = this.get(key);
-      if (value !== undefined) yield [decodeValue(viewOf(key), this.keySize), value];
-    }
+  *values(): Generator<MapContent, void, undefined> {
+    for (const [, value] of this.entries()) yield value;
   }
 
-  [Symbol.iterator](): Generator<[key: MapValue, value: MapValue], void, undefined> {
+  /**
+   * Keys with their values; empty slots are left out. Entries may be deleted and added on the way, by
+   * anybody: in a hash, whatever is there all the time comes exactly once, and what comes or goes
+   * meanwhile at most once, for the kernel walks it bucket by bucket and never goes back. An entry was
+   * read up to a batch before it is handed out.
+   */
+  *entries(): Generator<[key: MapValue, value: MapContent], void, undefined> {
+    for (const chunk of this.#batches.chunks()) yield* this.#decoded(chunk);
+  }
+
+  [Symbol.iterator](): Generator<[key: MapValue, value: MapContent], void, undefined> {
     return this.entries();
+  }
+
+  /** All entries as bytes, a batch at a time: the fastest way to read a large map. */
+  chunks(): Generator<MapBatch, void, undefined> {
+    return this.#batches.chunks();
+  }
+
+  /** All entries as bytes, in one piece. */
+  readAll(): MapBatch {
+    return this.#batches.readAll();
+  }
+
+  /**
+   * Sets many entries, in their order.
+   *
+   * @returns how many
+   * @throws {MapEntryError} where one is refused: which one, and those before it are done
+   */
+  setAll(
+    entries: Iterable<readonly [key: MapValue, value: MapContent | readonly MapValue[]]> | MapBatch,
+    flags: number = UpdateFlag.ANY,
+  ): number {
+    const batch = 'count' in entries ? entries : this.#batches.encode(entries);
+    return this.#batches.write(batch, checkRange('flags', flags, 0, U32_MAX));
+  }
+
+  /** Removes many keys; those that are not there are passed over. @returns how many were there @throws {MapEntryError} */
+  deleteAll(keys: Iterable<MapValue>): number {
+    const given = this.#batches.encodeKeys(keys);
+    return this.#batches.delete(given.keys, given.count);
+  }
+
+  /**
+   * Takes all entries out: each is read and removed in one step where the type can, so that what
+   * programs write meanwhile is either in the answer or still in the map.
+   */
+  drain(): [key: MapValue, value: MapContent][] {
+    return [...this.#decoded(this.drainBytes())];
+  }
+
+  /** As {@link drain}, as bytes. */
+  drainBytes(): MapBatch {
+    return this.#batches.readAll('MAP_LOOKUP_AND_DELETE_BATCH');
+  }
+
+  /** Removes everything: entries, slots, queued values. The entries of an array become zeros. */
+  clear(): void {
+    const { maxEntries, keySize, elements } = this;
+    if (isQueue(this.type)) {
+      while (elements.take(undefined, 0) !== undefined);
+    } else if (isFixed(this.type)) {
+      const keys = new Uint8Array(Uint32Array.from({ length: maxEntries }, (_, index) => index).buffer);
+      const values = new Uint8Array(maxEntries * elements.entrySize);
+      this.#batches.write({ count: maxEntries, keys, values }, UpdateFlag.ANY);
+    } else {
+      const keys = [...this.#batches.keys()];
+      const all = new Uint8Array(keys.length * keySize);
+      for (const [index, key] of keys.entries()) all.set(key, index * keySize);
+      this.#batches.delete(all, keys.length);
+    }
   }
 
   /**
@@ -259,6 +318,33 @@ export class BpfMap {
    */
   as<K, V>(layout: { readonly key: FieldType<K>; readonly value: FieldType<V> }): TypedMap<K, V> {
     return new TypedMap(this, layout.key, layout.value);
+  }
+
+  /**
+   * A per-CPU map with keys and values of a given layout; `value` is that of one CPU.
+   *
+   * @throws {TsbpfError} `MAP_TYPE`, `KEY_SIZE`, `VALUE_SIZE`
+   */
+  perCpu<K, V>(layout: { readonly key: FieldType<K>; readonly value: FieldType<V> }): PerCpuMap<K, V> {
+    return new PerCpuMap(this, layout.key, layout.value);
+  }
+
+  /**
+   * The values of an array with the flag MMAPABLE, or an arena, as memory of this process. An arena has
+   * one memory, which stays until the map is closed; any other is the caller's to close.
+   *
+   * @throws {TsbpfError} `NOT_MMAPABLE` @throws {SyscallError} EPERM (frozen), ENOMEM
+   */
+  mmap(options: MapMemoryOptions = {}): MapMemory {
+    const writable = options.readOnly !== true;
+    if (this.type === MapType.ARENA) return new MapMemory(this.ownMapping(), this, this.fd, writable, true);
+    return new MapMemory(mapValues(this.fd, this, writable), this, this.fd, writable, false);
+  }
+
+  /** @internal The memory that this handle shares among those who ask, and lets go when it is closed. */
+  ownMapping(): Mapping {
+    this.#mapping ??= mapValues(this.fd, this, true);
+    return this.#mapping;
   }
 
   /** From now on user space may only read it. @throws {SyscallError} EBUSY */
@@ -284,7 +370,9 @@ export class BpfMap {
 
   /** Why `candidate` may not use or enter this prog array. */
   explainIncompatible(candidate: TailCallTraits): string {
-    return whyIncompatible(this.name, ownerProgType(this.fd.number), this.#shared.owner, candidate);
+    const fd = this.fd.number;
+    const owner = this.#shared.owner;
+    return whyIncompatible(this.name, ownerProgType(fd), owner, candidate, ownerJited(fd));
   }
 
   markFilledByLoad(): void {
@@ -293,85 +381,51 @@ export class BpfMap {
 
   /** Closes the descriptor; a second call does nothing. */
   close(): void {
-    this.fd.close();
+    const mapping = this.#mapping;
+    this.#mapping = undefined;
+    try {
+      if (mapping) releaseMapping(mapping);
+    } finally {
+      this.fd.close();
+    }
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  /** Whether there is a value, which then stands in the call's buffer. */
-  #lookup(key: MapValue): boolean {
-    encodeValue(this.#keyView, key, this.keySize, 'key', this.fd.what);
-    const result = this.#call.lookup(this.fd.number, 0n);
-    if (result >= 0) return true;
-    const index = this.#index(key);
-    if (result === -Errno.ENOENT && !(index !== undefined && index >= this.maxEntries)) return false;
-    if (result !== -Errno.ENOENT) throw this.#elementError('MAP_LOOKUP_ELEM', -result, key, 'read');
-    throw new SyscallError({
-      syscall: 'bpf',
-      command: 'MAP_LOOKUP_ELEM',
-      errno: Errno.ENOENT,
-      doing: `read ${this.fd.what}`,
-      explanation: `index ${index} is out of range: the map has ${this.maxEntries} entries, 0 to ${this.maxEntries - 1}`,
-    });
+  *#decoded({
+    count,
+    keys,
+    values,
+  }: MapBatch): Generator<[key: MapValue, value: MapContent], void, undefined> {
+    const { elements, keySize } = this;
+    const { entrySize } = elements;
+    const [keyView, valueView] = [viewOf(keys), viewOf(values)];
+    for (let at = 0; at < count; at++)
+      yield [elements.decodeKey(keyView, at * keySize), elements.decodeContent(valueView, at * entrySize)];
   }
 
-  #nextKey(after: Uint8Array | undefined): Uint8Array | undefined {
-    if (after) this.#call.key.set(after);
-    const result = this.#call.nextKey(this.fd.number, after === undefined);
-    if (result >= 0) return this.#call.value.slice(0, this.keySize);
-    if (result === -Errno.ENOENT) return undefined;
-    throw bpfError('MAP_GET_NEXT_KEY', -result, `walk ${this.fd.what}`);
-  }
-
-  #index(key: MapValue): number | undefined {
-    if (!isIndexed(this.type)) return undefined;
-    const index = typeof key === 'object' ? decodeValue(viewOf(key), this.keySize) : key;
-    return typeof index === 'object' ? undefined : Number(index);
-  }
-
-  #elementError(command: BpfCommandName, errno: number, key: MapValue, verb: string): SyscallError {
-    const { maxEntries, type: mapType } = this;
-    const context = { maxEntries, mapType, index: this.#index(key) };
-    return bpfError(command, errno, `${verb} ${this.fd.what}`, context);
-  }
-
-  #updateError(errno: number, key: MapValue, flags: number, given: TailCallTraits | MapValue): SyscallError {
-    const explanation = this.#whyUpdateInvalid(errno, flags, given);
-    if (explanation === undefined) return this.#elementError('MAP_UPDATE_ELEM', errno, key, 'write to');
-    return new SyscallError({
-      syscall: 'bpf',
-      command: 'MAP_UPDATE_ELEM',
-      errno,
-      doing: `write to ${this.fd.what}`,
-      explanation,
-    });
-  }
-
-  #whyUpdateInvalid(errno: number, flags: number, given: TailCallTraits | MapValue): string | undefined {
-    const progArray = this.type === MapType.PROG_ARRAY;
-    if (errno === Errno.EEXIST && isIndexed(this.type)) {
-      return 'every index of an array exists already, and the flag NOEXIST asks for a new one';
-    }
-    if (errno === Errno.EBADF && progArray) {
-      return 'the value is not an open descriptor; a prog array is given descriptors and answers with ids';
-    }
+  /** What an errno does not tell of a program or map that shall go in. */
+  #whyNotTaken(errno: number, flags: number, given: TailCallTraits | MapValue): string | undefined {
     if (errno !== Errno.EINVAL) return undefined;
-    if (progArray && flags !== UpdateFlag.ANY) return 'a prog array takes no update flags';
-    if (progArray) return this.#whyNoSlot(given);
-    if (flags > UpdateFlag.EXIST) return `this map takes no flags ${flags}`;
-    return undefined;
+    if (isMapOfMaps(this.type)) return whyNoInner(given, () => this.#innerTemplate());
+    if (this.type !== MapType.PROG_ARRAY) return undefined;
+    if (flags !== UpdateFlag.ANY) return 'a prog array takes no update flags';
+    return whyNoTailCall(given, (traits) => this.explainIncompatible(traits));
   }
 
-  #whyNoSlot(given: TailCallTraits | MapValue): string {
-    if (typeof given === 'object' && 'progType' in given) return this.explainIncompatible(given);
-    const number = Number(typeof given === 'object' ? decodeValue(viewOf(given), 4) : given);
-    const kind = kindOfDescriptor(number);
-    if (kind !== 'program') {
-      return `descriptor ${number} is ${kind ? `one of a ${kind}` : 'something else'}; a prog array takes programs`;
+  /** The shape of its inner maps: as it was made, or as the maps are that stand in it. */
+  #innerTemplate(): InnerShape | undefined {
+    if (this.#shared.template) return this.#shared.template;
+    try {
+      for (const key of this.#batches.keysOneByOne()) {
+        using inner = this.innerMap(key);
+        if (inner) return inner;
+      }
+    } catch {
+      // Without CAP_SYS_ADMIN nothing can be opened by its id: the reason stays untold.
     }
-    const { name, type: progType } = progInfo(number);
-    return this.explainIncompatible({ name, progType, expectedAttachType: undefined, frags: undefined });
+    return undefined;
   }
 }

@@ -1,6 +1,8 @@
+import { viewOf } from '../../util/bytes.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import type { FieldType } from '../../util/struct.ts';
 import type { BpfMap } from './map.ts';
+import type { MapBatch } from './map-batches.ts';
 import { decodeField, encodeField } from './map-codec.ts';
 
 /** A map whose keys and values have a described layout. It owns nothing: closing is the map's. */
@@ -14,7 +16,16 @@ export class TypedMap<K, V> {
     this.#key = key;
     this.#value = value;
     this.#expect('KEY_SIZE', 'keys', map.keySize, key.size);
-    this.#expect('VALUE_SIZE', 'values', map.valueSize, value.size);
+    const { entrySize, perCpu } = map.elements;
+    this.#expect(
+      'VALUE_SIZE',
+      'values',
+      entrySize,
+      value.size,
+      perCpu && value.size === map.valueSize
+        ? 'the map has a value for each CPU: use perCpu() in the place of as()'
+        : undefined,
+    );
   }
 
   /** The value of a key, or undefined where there is none. */
@@ -25,11 +36,7 @@ export class TypedMap<K, V> {
 
   /** As {@link BpfMap.set}. */
   set(key: K, value: V, flags?: number): void {
-    this.map.set(
-      this.#encodeKey(key),
-      encodeField(this.#value, value, `value of ${this.map.fd.what}`),
-      flags,
-    );
+    this.map.set(this.#encodeKey(key), this.#encodeValue(value), flags);
   }
 
   /** As {@link BpfMap.delete}. */
@@ -37,30 +44,77 @@ export class TypedMap<K, V> {
     return this.map.delete(this.#encodeKey(key));
   }
 
+  /** As {@link BpfMap.take}. */
+  take(key: K): V | undefined {
+    const bytes = this.map.elements.takeBytes(this.#encodeKey(key), 0);
+    return bytes && decodeField(this.#value, bytes);
+  }
+
+  /** As {@link BpfMap.setAll}. */
+  setAll(entries: Iterable<readonly [key: K, value: V]>, flags?: number): number {
+    const all = [...entries];
+    const keys = new Uint8Array(all.length * this.#key.size);
+    const values = new Uint8Array(all.length * this.#value.size);
+    const [keyView, valueView] = [viewOf(keys), viewOf(values)];
+    const what = this.map.fd.what;
+    for (const [index, [key, value]] of all.entries()) {
+      this.#key.write(keyView, index * this.#key.size, key, true, `key ${index} of ${what}`);
+      this.#value.write(valueView, index * this.#value.size, value, true, `value ${index} of ${what}`);
+    }
+    return this.map.setAll({ count: all.length, keys, values }, flags);
+  }
+
+  /** As {@link BpfMap.deleteAll}. */
+  deleteAll(keys: Iterable<K>): number {
+    return this.map.deleteAll([...keys].map((key) => this.#encodeKey(key)));
+  }
+
+  /** As {@link BpfMap.drain}. */
+  drain(): [key: K, value: V][] {
+    return [...this.#entriesOf(this.map.drainBytes())];
+  }
+
+  /** As {@link BpfMap.keys}. */
   *keys(): Generator<K, void, undefined> {
     for (const key of this.map.keyBytes()) yield decodeField(this.#key, key);
   }
 
+  *values(): Generator<V, void, undefined> {
+    for (const [, value] of this.entries()) yield value;
+  }
+
+  /** As {@link BpfMap.entries}. */
   *entries(): Generator<[key: K, value: V], void, undefined> {
-    for (const key of this.map.keyBytes()) {
-      const value = this.map.getBytes(key);
-      if (value) yield [decodeField(this.#key, key), decodeField(this.#value, value)];
-    }
+    for (const chunk of this.map.chunks()) yield* this.#entriesOf(chunk);
   }
 
   [Symbol.iterator](): Generator<[key: K, value: V], void, undefined> {
     return this.entries();
   }
 
+  *#entriesOf({ count, keys, values }: MapBatch): Generator<[key: K, value: V], void, undefined> {
+    const [keyView, valueView] = [viewOf(keys), viewOf(values)];
+    for (let at = 0; at < count; at++)
+      yield [
+        this.#key.read(keyView, at * this.#key.size, true),
+        this.#value.read(valueView, at * this.#value.size, true),
+      ];
+  }
+
   #encodeKey(key: K): Uint8Array {
     return encodeField(this.#key, key, `key of ${this.map.fd.what}`);
   }
 
-  #expect(code: string, side: string, size: number, given: number): void {
+  #encodeValue(value: V): Uint8Array {
+    return encodeField(this.#value, value, `value of ${this.map.fd.what}`);
+  }
+
+  #expect(code: string, side: string, size: number, given: number, hint?: string): void {
     if (size === given) return;
     throw new TsbpfError(
       code,
       `${side} of ${this.map.fd.what} are ${size} bytes, but the layout is ${given}`,
+      { hint },
     );
   }
 }

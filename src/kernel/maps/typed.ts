@@ -4,6 +4,7 @@ import { TsbpfError } from '../../util/errors.ts';
 import { bytesOf, type FieldType, u8, u16, u32, u64 } from '../../util/struct.ts';
 import type { Collection } from '../load/collection.ts';
 import { decodeField, encodeField } from './map-codec.ts';
+import { perCpuOf } from './per-cpu.ts';
 import type { TypedMap } from './typed-map.ts';
 import type { Variable } from './variable.ts';
 
@@ -21,7 +22,8 @@ function fieldOf(spec: ObjectSpec, type: number | undefined, size: number): Fiel
 
 /**
  * A map of a collection whose keys and values are read and written by their BTF types: structs as
- * objects, `char[]` as text. Without types it is as the map itself.
+ * objects, `char[]` as text. Without types it is as the map itself. A value of a per-CPU map is an
+ * array, one for each possible CPU: `V` is `number[]`, say.
  *
  * @throws {TsbpfError} `MAP_NOT_FOUND`
  *
@@ -34,9 +36,10 @@ function fieldOf(spec: ObjectSpec, type: number | undefined, size: number): Fiel
 export function typedMap<K = unknown, V = unknown>(collection: Collection, name: string): TypedMap<K, V> {
   const map = collection.map(name);
   const described = collection.spec.maps.get(name);
+  const value = fieldOf(collection.spec, described?.value, map.valueSize);
   return map.as({
     key: fieldOf(collection.spec, described?.key, map.keySize) as FieldType<K>,
-    value: fieldOf(collection.spec, described?.value, map.valueSize) as FieldType<V>,
+    value: (map.elements.perCpu ? perCpuOf(value) : value) as FieldType<V>,
   });
 }
 
