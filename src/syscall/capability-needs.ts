@@ -1,6 +1,5 @@
 import { MapType, ProgType } from '../isa/kernel-tables.generated.ts';
 import type { BpfCommandName, CommandContext } from './explain.ts';
-import type { SyscallName } from './numbers.ts';
 import type { Capability } from './privileges.ts';
 
 // What the kernel asks of a process, in one place (Linux 6.18, `kernel/bpf/syscall.c`, `kernel/events/core.c`
