@@ -21,6 +21,10 @@ const HEADING = /^(?:[A-Za-z_][\w *]*?[ *])?([A-Za-z_][\w.]*)(?:\(.*\))?:$/;
 /** What the verifier says between two lines, and looks like a heading. */
 const SPEECH = /^(?:Live regs before insn|caller|callee|returning from callee|to caller at \d+):$/;
 
+/** The kernel writes a negative number that a jump compares with as its 32 bits. */
+const COMPARED = /(?<=^if [rw]\d+ \S+ )0x[89a-f][0-9a-f]{7}(?= goto)/;
+const signedNumber = (hex: string): string => String(Number(hex) | 0);
+
 /** Of a heading; the prototype of a function with five parameters is shorter. */
 const MAX_HEADING = 1000;
 const LDDW = 0x18;
@@ -229,7 +233,7 @@ class ListingWriter {
     const { bytes, text, opcode } = listed;
     if (opcode === LDDW) return this.#wide(listed);
     if (bytes) return fromBytes(bytes, this.#endian);
-    return opcode === 0x85 ? this.#call(text, listed.from) : text;
+    return opcode === 0x85 ? this.#call(text, listed.from) : text.replace(COMPARED, signedNumber);
   }
 
   /** `call bpf_map_lookup_elem#1`, `call pc+3`, `call pc+3#bpf_prog_0123456789abcdef_f`. */
