@@ -48,6 +48,21 @@ function timesInC(binary: string, mode: string, collection: Collection, records:
   return stdout.trim().split('\n').map(Number);
 }
 
+/** The same in a process of ours. */
+function timesHere(collection: Collection, records: number, ...more: string[]): number[] {
+  const args = [join('scripts', 'run-ts.mjs'), join('bench', 'readers-ring.ts'), ...idsOf(collection)];
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [...args, `${records}`, `${ROUNDS}`, ...more],
+    { encoding: 'utf8' },
+  );
+  if (status !== 0) throw new Error(`readers-ring ended with ${status}: ${stderr}`);
+  return stdout
+    .trim()
+    .split('\n')
+    .map((ns) => Number(ns) / records);
+}
+
 function row(name: string, ns: readonly number[], peer?: readonly number[]): void {
   const ratio = peer ? `   ${(median(ns) / median(peer)).toFixed(2)} of libbpf` : '';
   const [mid, best] = [median(ns), Math.min(...ns)].map((value) => value.toFixed(1).padStart(7));
@@ -80,8 +95,9 @@ function countingProgram(size: number): Collection {
 function benchRing(binary: string | undefined, size: number): void {
   using collection = countingProgram(size);
   const records = Math.floor((0.9 * RING_SIZE) / (size + 8));
-  const times: Readonly<Record<'peer' | 'field' | 'view' | 'copy', number[]>> = {
+  const times: Readonly<Record<'peer' | 'only' | 'field' | 'view' | 'copy', number[]>> = {
     peer: [],
+    only: [],
     field: [],
     view: [],
     copy: [],
@@ -93,6 +109,7 @@ function benchRing(binary: string | undefined, size: number): void {
   };
   for (let half = 0; half < 2; half++) {
     if (binary) times.peer.push(...timesInC(binary, 'ring', collection, records).map((ns) => ns / records));
+    times.only.push(...timesHere(collection, records));
     using views = RingBuffer.open(collection.map('events'), { copy: false });
     for (let round = 0; round < ROUNDS; round++) {
       time(times.field, () => {
@@ -108,7 +125,8 @@ function benchRing(binary: string | undefined, size: number): void {
   }
   console.log(`\nRing buffer, ${records} records of ${size} bytes (limit ${LIMIT} of libbpf)`);
   if (binary) row('libbpf, ring_buffer__consume, one field', times.peer);
-  row('consume, one field', times.field, binary ? times.peer : undefined);
+  row('consume, one field', times.only, binary ? times.peer : undefined);
+  row('  of one of several rings', times.field, binary ? times.peer : undefined);
   row('read, a view each', times.view);
   row('read, a copy each', times.copy);
 }
