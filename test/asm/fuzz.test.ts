@@ -207,6 +207,8 @@ test.each([
     'constants that lean on earlier ones',
     `c0 = 1\n${Array.from({ length: MANY }, (_, i) => `c${i + 1} = c${i} + 1`).join('\n')}`,
   ],
+  ['a long name before a foreign letter', `.map m, hash, key=${'a'.repeat(MANY)}\u00e9`],
+  ['a long name in a question', `r0 = sizeof(${'a'.repeat(MANY)}\u00e9)`],
   ['broken lines', 'r0 = = 1\n'.repeat(MANY)],
   ['separators', ';'.repeat(MANY)],
   ['an open comment', `/*${'x'.repeat(MANY)}`],

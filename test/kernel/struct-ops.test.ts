@@ -3,7 +3,14 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { attachStructOps, type Collection, Link, loadCollection } from '../../src/kernel/index.ts';
+import {
+  attachStructOps,
+  BpfMap,
+  type Collection,
+  findStale,
+  Link,
+  loadCollection,
+} from '../../src/kernel/index.ts';
 import {
   enterNewMountNamespace,
   enterNewNetworkNamespace,
@@ -128,7 +135,14 @@ describeKernel('a struct of functions', () => {
     expect(words(errorOf(() => attachStructOps(collection, 'control')))).toMatchInlineSnapshot(
       `"cannot give the kernel the tcp_congestion_ops 'control': this one is registered already (EBUSY)"`,
     );
-    expect(collection.map('control').delete(0)).toBe(true);
+    const { id } = collection.map('control').info();
+    const structs = (): string[] =>
+      findStale().stale.flatMap(({ kind, mend }) => (kind === 'struct_ops' ? [mend] : []));
+    expect(structs()).toEqual([]);
+    collection.close();
+    expect(structs()).toEqual([`tsbpf map delete ${id} 0`]);
+    using map = BpfMap.openById(id);
+    expect(map.delete(0)).toBe(true);
     expect(transfer('tsbpf_cc')).toContain('FileNotFoundError');
   });
 

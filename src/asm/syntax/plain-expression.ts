@@ -97,9 +97,12 @@ export function takeNumber(scanner: Scanner): Expr | undefined {
 /** What can be asked of a type, a number or the kernel's types. */
 const BUILTIN = /^(?:(?:be|le)(?:16|32|64)|sizeof|offsetof|core\.\w+)$/;
 
-/** Names, numbers, texts and signs: what has something else in it the grammar looks at. */
+/**
+ * Names, numbers, texts and signs: what has something else in it the grammar looks at. A name ends where no
+ * letter follows: else it could be read as several names, in as many ways as it has letters doubled.
+ */
 export const PLAIN_TEXT: RegExp =
-  /^(?:[\s()[\],*+\-%&|^~!<>]|(?!0\d)\d+(?![\w.$])|0x[\da-fA-F]+(?![\w.$])|[A-Za-z_][\w.$]*|"(?:[^"\\\n]|\\[^\n])*"|'(?:[^'\\\n]|\\[^\n])')*$/;
+  /^(?:[\s()[\],*+\-%&|^~!<>]|(?!0\d)\d+(?![\w.$])|0x[\da-fA-F]+(?![\w.$])|[A-Za-z_][\w.$]*(?![\w.$])|"(?:[^"\\\n]|\\[^\n])*"|'(?:[^'\\\n]|\\[^\n])')*$/;
 
 /** `sizeof(event)`: the parentheses begin behind the name; undefined where they are not closed. */
 export function takeCall(scanner: Scanner, name: string, nameEnd: number): Expr | undefined {

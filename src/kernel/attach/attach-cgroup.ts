@@ -14,6 +14,7 @@ import { Fd } from '../../syscall/fd.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import { didYouMean } from '../../util/suggest.ts';
 import type { Program } from '../load/program.ts';
+import { WITH_CGROUP_STORAGE } from '../maps/map-errors.ts';
 import { type AttachOrder, encodeOrder } from './attach-order.ts';
 import { requireType } from './attach-type.ts';
 import { attachContext, createLink, type Link, TargetAttachment } from './link.ts';
@@ -42,16 +43,7 @@ export interface AttachCgroupProgramOptions extends AttachCgroupOptions {
   readonly replace?: Program;
 }
 
-const CGROUP_TYPES: readonly ProgType[] = [
-  ProgType.CGROUP_SKB,
-  ProgType.CGROUP_SOCK,
-  ProgType.CGROUP_SOCK_ADDR,
-  ProgType.CGROUP_DEVICE,
-  ProgType.CGROUP_SYSCTL,
-  ProgType.CGROUP_SOCKOPT,
-  ProgType.SOCK_OPS,
-  ProgType.LSM,
-];
+const CGROUP_TYPES: readonly ProgType[] = [...WITH_CGROUP_STORAGE, ProgType.LSM];
 
 const NAMES: readonly CgroupAttachName[] = Object.keys(AttachType)
   .filter((name) => name.startsWith('CGROUP_') || name === 'LSM_CGROUP')

@@ -1,9 +1,10 @@
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { AttachType } from '../../isa/kernel-tables.generated.ts';
+import { AttachType, MapType } from '../../isa/kernel-tables.generated.ts';
 import { tryProgQuery } from '../../syscall/bpf-attach.ts';
-import { progInfo } from '../../syscall/bpf-info.ts';
-import { fdById, objGet } from '../../syscall/bpf-object.ts';
+import { mapInfo, progInfo } from '../../syscall/bpf-info.ts';
+import { allIds, fdById } from '../../syscall/bpf-object.ts';
+import { Errno } from '../../syscall/errno.ts';
 import { SyscallError } from '../../syscall/error.ts';
 import { Fd } from '../../syscall/fd.ts';
 import { NetlinkError } from '../../syscall/netlink-socket.ts';
@@ -11,11 +12,13 @@ import { listLinks } from '../../syscall/rtnetlink.ts';
 import { listTcFilters, type TcFilter, TcParent } from '../../syscall/rtnetlink-tc.ts';
 import { listLinkInfos } from '../attach/link.ts';
 import { showXdp } from '../attach/xdp.ts';
+import { type ObjectKind, objectOwners } from '../inspect/owners.ts';
+import { pinsIn, pinsOf } from '../inspect/pins.ts';
 import { type Machine, mountsOf, thisMachine } from './doctor-machine.ts';
 
 /** Something that lives on without a process: attached by no link, or pinned. */
 export interface Stale {
-  readonly kind: 'xdp' | 'tc' | 'cgroup' | 'pin';
+  readonly kind: 'xdp' | 'tc' | 'cgroup' | 'struct_ops' | 'pin';
   /** Where it is: an interface, a cgroup's path, a pin's. */
   readonly where: string;
   /** `program 12 'drop_all'` */
@@ -32,17 +35,18 @@ export interface StaleReport {
 
 /**
  * Attachments and pins that outlived their process: programs on interfaces of this network namespace that
- * rtnetlink attached and not a link, filters of tc, programs in cgroups, and pins, where no process holds the
- * program, map or link. That is by design, and what a killed process leaves behind.
+ * rtnetlink attached and not a link, filters of tc, programs in cgroups, structs of functions, and pins,
+ * where no process holds the program, map or link. That is by design, and what a killed process leaves behind.
  *
  * @throws {SyscallError} EPERM without CAP_SYS_ADMIN
  */
 export function findStale(machine: Pick<Machine, 'read'> = thisMachine()): StaleReport {
-  const held = heldObjects();
+  const owners = objectOwners();
+  const isHeld: IsHeld = (kind, id) => owners[kind].has(id);
   const notSeen: string[] = [];
   // A link takes its program away with itself; what a link holds up is a question of who holds the link.
   const linked = new Set(listLinkInfos().map(({ programId }) => programId));
-  const free = (id: number): boolean => !held.has(`prog ${id}`) && !linked.has(id);
+  const free = (id: number): boolean => !isHeld('program', id) && !linked.has(id);
   const look = (what: string, find: () => Stale[]): Stale[] => {
     try {
       return find();
@@ -58,30 +62,10 @@ export function findStale(machine: Pick<Machine, 'read'> = thisMachine()): Stale
     ...mountsOf(machine, 'cgroup2').flatMap((root) =>
       look(`cgroups in ${root}`, () => staleCgroups(root, free)),
     ),
-    ...mountsOf(machine, 'bpf').flatMap((root) => look(`pins in ${root}`, () => stalePins(root, held))),
+    ...look('structs of functions', () => staleStructs(isHeld)),
+    ...mountsOf(machine, 'bpf').flatMap((root) => look(`pins in ${root}`, () => stalePins(root, isHeld))),
   ];
   return { stale, notSeen };
-}
-
-/** What the descriptors of all other processes hold: `prog 12`, `map 3`, `link 5`. */
-function heldObjects(): Set<string> {
-  const held = new Set<string>();
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    const folder = `/proc/${pid}/fdinfo`;
-    try {
-      for (const fd of readdirSync(folder)) {
-        for (const name of idsIn(readFileSync(join(folder, fd), 'utf8'))) held.add(name);
-      }
-    } catch {
-      // It has ended, or is not ours to look at.
-    }
-  }
-  return held;
-}
-
-/** A link's descriptor names its program too, which it holds. */
-function idsIn(fdinfo: string): string[] {
-  return [...fdinfo.matchAll(/^(prog|map|link)_id:\s*(\d+)$/gm)].map(([, kind, id]) => `${kind} ${id}`);
 }
 
 function programText(id: number): string {
@@ -96,6 +80,7 @@ function programText(id: number): string {
 }
 
 type IsFree = (programId: number) => boolean;
+type IsHeld = (kind: ObjectKind, id: number) => boolean;
 
 function staleXdp(free: IsFree): Stale[] {
   return showXdp().flatMap(({ ifname, programs }) =>
@@ -163,35 +148,38 @@ function subfolders(root: string): string[] {
   return [root, ...inside.flatMap(({ name }) => subfolders(join(root, name)))];
 }
 
-/** What the kernel itself puts into a fresh BPF file system (CONFIG_BPF_PRELOAD). */
-const PRELOADED = new Set(['maps.debug', 'progs.debug']);
+function stalePins(root: string, isHeld: IsHeld): Stale[] {
+  return pinsIn(root)
+    .filter(({ kind, id }) => !isHeld(kind, id))
+    .map(({ kind, id, path }) => ({
+      kind: 'pin',
+      where: path,
+      what: kind === 'program' ? programText(id) : `${kind} ${id}`,
+      mend: `rm ${path}`,
+    }));
+}
 
-function stalePins(root: string, held: ReadonlySet<string>): Stale[] {
-  return readdirSync(root, { withFileTypes: true }).flatMap((entry): Stale[] => {
-    const path = join(root, entry.name);
-    if (entry.isDirectory()) return stalePins(path, held);
-    if (PRELOADED.has(entry.name)) return [];
-    const pin = pinned(path);
-    if (pin === undefined || held.has(pin.key)) return [];
-    return [{ kind: 'pin', where: path, what: pin.what, mend: `rm ${path}` }];
+/** Registered by an update of their map, which the kernel then keeps. */
+function staleStructs(isHeld: IsHeld): Stale[] {
+  const linked = new Set(
+    listLinkInfos().flatMap(({ target }) => (target.kind === 'struct_ops' ? [target.mapId] : [])),
+  );
+  const pinned = pinsOf('map');
+  return allIds('MAP').flatMap((id): Stale[] => {
+    const map = structsAt(id);
+    if (!map || isHeld('map', id) || linked.has(id) || pinned.has(id)) return [];
+    const what = `map ${id} '${map.name}'`;
+    return [{ kind: 'struct_ops', where: 'the kernel', what, mend: `tsbpf map delete ${id} 0` }];
   });
 }
 
-const NOUNS: Readonly<Record<string, string>> = { prog: 'program', map: 'map', link: 'link' };
-
-function pinned(path: string): { readonly key: string; readonly what: string } | undefined {
+function structsAt(id: number): { readonly name: string } | undefined {
   try {
-    using fd = new Fd(objGet(path), path);
-    const kind = readlinkSync(`/proc/self/fd/${fd.number}`).match(/bpf[-_](prog|map|link)/)?.[1];
-    const id = readFileSync(`/proc/self/fdinfo/${fd.number}`, 'utf8').match(
-      new RegExp(`^${kind}_id:\\s*(\\d+)$`, 'm'),
-    )?.[1];
-    if (kind === undefined || id === undefined) return undefined;
-    const what = kind === 'prog' ? programText(Number(id)) : `${NOUNS[kind]} ${id}`;
-    return { key: `${kind} ${id}`, what };
+    using fd = new Fd(fdById('MAP', id), `map ${id}`);
+    const info = mapInfo(fd.number, fd.what);
+    return info.type === MapType.STRUCT_OPS ? info : undefined;
   } catch (error) {
-    // Gone in between, or a file that is no pin.
-    if (error instanceof SyscallError) return undefined;
+    if (error instanceof SyscallError && error.errno === Errno.ENOENT) return undefined;
     throw error;
   }
 }

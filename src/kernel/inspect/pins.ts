@@ -1,7 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { objGet } from '../../syscall/bpf-object.ts';
-import { SyscallError } from '../../syscall/error.ts';
 import { Fd } from '../../syscall/fd.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import { mountsOf, thisMachine } from '../doctor/doctor-machine.ts';
@@ -39,24 +38,30 @@ function* pathsIn(folder: string, depth = 0): Generator<string> {
   }
 }
 
+/** What is pinned in a folder and below, as far as this process may open it. @throws what `readdir` throws */
+export function pinsIn(folder: string): PinnedObject[] {
+  return [...pathsIn(folder)].flatMap((path) => {
+    try {
+      return [pinnedAt(path)];
+    } catch (error) {
+      // Gone meanwhile, the kernel's own, or no pin.
+      if (error instanceof TsbpfError) return [];
+      throw error;
+    }
+  });
+}
+
 /** Everything that is pinned in the BPF file systems that this process sees, as far as it may open it. */
 export function listPins(): PinnedObject[] {
-  const found: PinnedObject[] = [];
-  for (const root of new Set(mountsOf(thisMachine(), 'bpf'))) {
+  return [...new Set(mountsOf(thisMachine(), 'bpf'))].flatMap((root) => {
     try {
-      for (const path of pathsIn(root)) {
-        try {
-          found.push(pinnedAt(path));
-        } catch (error) {
-          if (!(error instanceof SyscallError || error instanceof TsbpfError)) throw error;
-        }
-      }
+      return pinsIn(root);
     } catch (error) {
       // Another user's, or hidden behind another mount.
       if (!(error instanceof Error && 'code' in error)) throw error;
+      return [];
     }
-  }
-  return found;
+  });
 }
 
 /** The paths at which objects of a kind are pinned, by the object's number. */

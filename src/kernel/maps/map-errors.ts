@@ -39,8 +39,8 @@ function ownerFact(mapFd: number, name: string): number | undefined {
 
 /** Types whose programs in one prog array must have been loaded for one and the same function. */
 const ONE_TARGET: readonly number[] = [ProgType.TRACING, ProgType.LSM, ProgType.EXT, ProgType.STRUCT_OPS];
-/** Types that have cgroup storage. */
-const WITH_CGROUP_STORAGE: readonly number[] = [
+/** Types that have cgroup storage: those whose programs are attached to cgroups, but LSM. */
+export const WITH_CGROUP_STORAGE: readonly ProgType[] = [
   ProgType.CGROUP_SKB,
   ProgType.CGROUP_SOCK,
   ProgType.CGROUP_SOCK_ADDR,
@@ -55,7 +55,7 @@ function otherAttributes(progType: number): string {
   const names = ['expected_attach_type'];
   if (progType === ProgType.XDP) names.push('xdp.frags');
   if (ONE_TARGET.includes(progType)) names.push('the function that they were loaded for');
-  if (WITH_CGROUP_STORAGE.includes(progType)) names.push('their cgroup storage maps');
+  if (WITH_CGROUP_STORAGE.includes(progType as ProgType)) names.push('their cgroup storage maps');
   return `${names.slice(0, -1).join(', ')}${names.length > 1 ? ' or ' : ''}${names.at(-1)}`;
 }
 
