@@ -7,7 +7,9 @@ import { MapType } from '../../src/isa/kernel-tables.generated.ts';
 import { BpfMap, Program } from '../../src/kernel/index.ts';
 import { enterNewMountNamespace, mountBpffs, unmount } from '../../src/syscall/index.ts';
 import { returns, tailCalls } from '../support/bpf-code.ts';
+import { tsbpf } from '../support/cli.ts';
 import { describeKernel } from '../support/kernel.ts';
+import { loadText } from '../support/link-programs.ts';
 
 const BPFTOOL = '/usr/sbin/bpftool';
 const there = existsSync(BPFTOOL);
@@ -106,5 +108,25 @@ describeKernel('bpftool and we', () => {
     const seen = bpftool('prog', 'show', 'pinned', ours);
     unlinkSync(ours);
     expect(seen).toMatchObject({ id: program.id, type: 'sched_cls', name: 'ours' });
+  });
+
+  test.skipIf(!there)('see global variables by their names', () => {
+    using collection = loadText(`
+    .license "GPL"
+    .var u64 total = 5
+    .var u32 seen[2]
+    .program count, "xdp"
+    r1 = total ll
+    r2 = seen ll
+    r0 = XDP_PASS
+    exit
+`);
+    collection.variable('total').set(77n);
+    const id = collection.map('.data').info().id;
+    expect(bpftool('map', 'dump', 'id', `${id}`)).toMatchObject([
+      { formatted: { value: { '.data': [{ total: 77 }] } } },
+    ]);
+    const text = execFileSync(BPFTOOL, ['map', 'dump', 'id', `${id}`], { encoding: 'utf8' });
+    expect(tsbpf(['map', 'dump', `${id}`]).stdout).toBe(text);
   });
 });

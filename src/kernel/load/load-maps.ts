@@ -155,7 +155,8 @@ function createMap(spec: MapSpec, maxEntries: number, btf: Fd | undefined, token
   const { name, type, keySize, valueSize, flags, extra, numaNode, key, value, inner } = spec;
   const innerMap = inner && createMap(inner, inner.maxEntries, undefined, token);
   try {
-    const typed = btf && key !== undefined && value !== undefined;
+    // The key of a data section has no type.
+    const typed = btf && value !== undefined && (key !== undefined || spec.origin === 'data');
     return BpfMap.create({
       name,
       type,
@@ -167,7 +168,7 @@ function createMap(spec: MapSpec, maxEntries: number, btf: Fd | undefined, token
       numaNode,
       innerMap,
       token,
-      btf: typed ? { fd: btf, keyTypeId: key, valueTypeId: value } : undefined,
+      btf: typed ? { fd: btf, keyTypeId: key ?? 0, valueTypeId: value } : undefined,
     });
   } finally {
     innerMap?.close();
