@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
+  attachIter,
   attachTc,
   filtersText,
   listQdiscStates,
@@ -21,6 +22,7 @@ import {
 import { returns } from '../support/bpf-code.ts';
 import { tsbpf } from '../support/cli.ts';
 import { describeKernel } from '../support/kernel.ts';
+import { loadText } from '../support/link-programs.ts';
 
 const TC = '/sbin/tc';
 
@@ -70,6 +72,14 @@ describeKernel('iterators on the command line', () => {
     expect(JSON.parse(tsbpf(['iter', 'run', file, '--pid', `${process.pid}`, '--json']).stdout).text).toMatch(
       /^(x\n)+$/,
     );
+    using collection = loadText(TASKS);
+    using walks = attachIter(collection.program('tasks'), { task: { pid: process.pid } });
+    const pin = join(bpffs, 'walks');
+    walks.link.pin(pin);
+    expect(tsbpf(['iter', 'run', pin]).stdout).toMatch(/^(x\n)+$/);
+    // As any pinned iterator is read.
+    expect(readFileSync(pin, 'utf8')).toMatch(/^(x\n)+$/);
+    rmSync(pin);
   });
 
   test('say what is no iterator', () => {
