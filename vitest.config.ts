@@ -5,7 +5,6 @@ export default defineConfig({
   oxc: { target: 'node20' },
   test: {
     reporters: ['default', './test/support/reporter.ts'],
-    setupFiles: ['./test/support/seed.ts'],
     projects: [
       {
         extends: true,

@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { type DumpOptions, readDump } from '../../src/asm/dumps/dump.ts';
 import { dumpKindOf } from '../../src/asm/dumps/dump-kind.ts';
@@ -9,6 +8,7 @@ import { parseElf, writeElf } from '../../src/elf/index.ts';
 import { encodeInsns, INSN_TABLE, makeInsn } from '../../src/isa/index.ts';
 import type { RelocatableObject } from '../../src/object/relocatable.ts';
 import { renderDiagnostics, toHex } from '../../src/util/index.ts';
+import { fc, test as property } from '../support/property.ts';
 import { assembledDump, codeOf, objectOfDump, relocationsOf } from './dump-tools.ts';
 import { testWith, withFiles } from './tools.ts';
 

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { assemble, formatInstruction, formatSource, type InsnStyle } from '../../src/asm/index.ts';
 import { INSN_TABLE, makeInsn } from '../../src/isa/index.ts';
 import { renderDiagnostics } from '../../src/util/index.ts';
+import { fc, test as property } from '../support/property.ts';
 import { describeObject } from './tools.ts';
 
 const STYLES: readonly (InsnStyle | undefined)[] = [undefined, 'llvm', 'mnemonic'];

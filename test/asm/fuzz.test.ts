@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { fc, test as property } from '@fast-check/vitest';
 import { expect, test } from 'vitest';
 import { assemble } from '../../src/asm/index.ts';
 import { AssemblyParser } from '../../src/asm/syntax/grammar.ts';
 import { writeElf } from '../../src/elf/index.ts';
 import { renderDiagnostics } from '../../src/util/index.ts';
+import { fc, test as property } from '../support/property.ts';
 
 test('the grammar has no ambiguities and no empty loops', () => {
   expect(() => new AssemblyParser({ skipValidations: false })).not.toThrow();

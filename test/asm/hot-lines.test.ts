@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { type AssembleOptions, type AssembleResult, Assembly } from '../../src/asm/assemble/assemble-file.ts';
 import { readWithGrammar } from '../../src/asm/syntax/parse-grammar.ts';
 import { renderDiagnostics } from '../../src/util/index.ts';
+import { fc, test as property } from '../support/property.ts';
 
 function assembled(
   text: string,

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { assemble, formatInstruction, rawCode } from '../../src/asm/index.ts';
 import type { Expr, InsnStatement } from '../../src/asm/syntax/ast.ts';
@@ -10,6 +9,7 @@ import { Problems } from '../../src/asm/syntax/problems.ts';
 import { Scanner } from '../../src/asm/syntax/scanner.ts';
 import { decodeInsns, encodeInsns, INSN_TABLE, type Instruction, makeInsn } from '../../src/isa/index.ts';
 import { type Diagnostic, fromHex, renderDiagnostics, toHex } from '../../src/util/index.ts';
+import { fc, test as property } from '../support/property.ts';
 
 interface Read {
   readonly statement: InsnStatement | undefined;

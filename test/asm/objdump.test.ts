@@ -1,9 +1,9 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { expect, test } from 'vitest';
 import { disassemble } from '../../src/asm/index.ts';
 import { writeElf } from '../../src/elf/index.ts';
 import { INSN_TABLE } from '../../src/isa/index.ts';
 import type { ElfSymbol, RelocatableObject } from '../../src/object/relocatable.ts';
+import { fc, test as property } from '../support/property.ts';
 import { hasTool, llvmObjdump } from './tools.ts';
 
 const OPCODES = [...new Set(INSN_TABLE.map((def) => def.opcode))];

@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import type { Statement } from '../../src/asm/syntax/ast.ts';
 import { readWithGrammar } from '../../src/asm/syntax/parse-grammar.ts';
 import { takeLine } from '../../src/asm/syntax/plain.ts';
 import { Problems } from '../../src/asm/syntax/problems.ts';
 import { Scanner } from '../../src/asm/syntax/scanner.ts';
+import { fc, test as property } from '../support/property.ts';
 
 /** What the plain reader made of a text. */
 interface PlainText {

@@ -1,4 +1,3 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { expect, test } from 'vitest';
 import { assemble, disassemble, formatInstruction, listInstructions, rawCode } from '../../src/asm/index.ts';
 import {
@@ -11,6 +10,7 @@ import {
 } from '../../src/isa/index.ts';
 import type { RelocatableObject } from '../../src/object/relocatable.ts';
 import { toHex } from '../../src/util/index.ts';
+import { fc, test as property } from '../support/property.ts';
 
 const s16 = fc.integer({ min: -(2 ** 15), max: 2 ** 15 - 1 });
 const s32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });

@@ -1,9 +1,9 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { BtfBuilder, btfCodec, parseBtf } from '../../src/btf/index.ts';
 import { parseElf } from '../../src/elf/index.ts';
 import { OutOfRangeError, TsbpfError } from '../../src/util/index.ts';
 import { hasTool } from '../object/fixtures.ts';
+import { fc, test as property } from '../support/property.ts';
 import { btfOf, compileText } from './tools.ts';
 
 const viewOf = (bytes: Uint8Array): DataView =>

@@ -1,7 +1,7 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { type Btf, BtfBuilder, BtfCopier, dedupBtf, parseBtf } from '../../src/btf/index.ts';
 import { hasTool } from '../object/fixtures.ts';
+import { fc, test as property } from '../support/property.ts';
 import { everyKind } from './every-kind.ts';
 import {
   bpftool,

@@ -1,4 +1,3 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import {
   type Btf,
@@ -15,6 +14,7 @@ import {
   sanitiseBtf,
 } from '../../src/btf/index.ts';
 import { TsbpfError } from '../../src/util/index.ts';
+import { fc, test as property } from '../support/property.ts';
 import { everyKind } from './every-kind.ts';
 
 const uses: Readonly<Record<string, (btf: Btf) => unknown>> = {

@@ -1,9 +1,9 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { BtfBuilder, type BtfType, parseBtf, parseBtfExt } from '../../src/btf/index.ts';
 import { parseElf } from '../../src/elf/index.ts';
 import { TsbpfError } from '../../src/util/index.ts';
 import { fixture, goodFixtures, hasTool, toolOutput } from '../object/fixtures.ts';
+import { fc, test as property } from '../support/property.ts';
 
 function sectionOf(name: string, section: string): Uint8Array | undefined {
   return parseElf(fixture(name)).sections.find((each) => each.name === section)?.bytes;

@@ -1,4 +1,3 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import {
   type Btf,
@@ -9,6 +8,7 @@ import {
   parseBtf,
 } from '../../src/btf/index.ts';
 import { hasTool } from '../object/fixtures.ts';
+import { fc, test as property } from '../support/property.ts';
 import { btfOf, compileText, complaints } from './tools.ts';
 
 /** A member: which type, how many bits if it is a bit field, and how far behind the one before. */

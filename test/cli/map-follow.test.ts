@@ -1,9 +1,9 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { expect, test } from 'vitest';
 import { countersOf, sortByRate } from '../../src/cli/counters.ts';
 import { changesBetween, takeSnapshot } from '../../src/cli/map-changes.ts';
 import { splitWords } from '../../src/cli/map-input.ts';
 import { takeWhich } from '../../src/cli/which.ts';
+import { fc, test as property } from '../support/property.ts';
 
 const element = (key: number, ...values: number[]) => ({
   key: Uint8Array.of(key),

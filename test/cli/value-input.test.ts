@@ -1,4 +1,3 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { expect, test } from 'vitest';
 import { BtfBuilder, parseBtf } from '../../src/btf/index.ts';
 import { readBtfValue } from '../../src/kernel/inspect/btf-value.ts';
@@ -7,6 +6,7 @@ import { elementText, hexLines } from '../../src/kernel/inspect/map-text.ts';
 import { prettyValue } from '../../src/kernel/inspect/pretty.ts';
 import { parseValueInput, type ValueInput } from '../../src/kernel/inspect/value-input.ts';
 import { toHex } from '../../src/util/index.ts';
+import { fc, test as property } from '../support/property.ts';
 
 const hexOf = (text: string, size: number, more: Partial<ValueInput> = {}): string =>
   toHex(parseValueInput(text, { side: 'key', size, ...more }));

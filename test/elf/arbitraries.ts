@@ -1,4 +1,3 @@
-import { fc } from '@fast-check/vitest';
 import {
   type ElfSymbol,
   type RelocatableObject,
@@ -7,6 +6,7 @@ import {
   SectionType,
   type SymbolSection,
 } from '../../src/object/index.ts';
+import { fc } from '../support/property.ts';
 
 const name = fc.string({ unit: 'grapheme', maxLength: 12 }).filter((text) => !text.includes('\0'));
 

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fc, test as propertyTest } from '@fast-check/vitest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseUsdtArguments, readExecutable, usdtProbes } from '../../src/elf/index.ts';
 import { FormatError } from '../../src/util/errors.ts';
+import { fc, test as propertyTest } from '../support/property.ts';
 
 const GCC = '/usr/bin/gcc';
 const READELF = '/usr/bin/readelf';

@@ -1,9 +1,9 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { expect, test } from 'vitest';
 import { parseElf, readObject, writeElf } from '../../src/elf/index.ts';
 import type { RelocatableObject } from '../../src/object/index.ts';
 import { FormatError } from '../../src/util/index.ts';
 import { fixture, goodFixtures, special, specialFixtures } from '../object/fixtures.ts';
+import { fc, test as property } from '../support/property.ts';
 import { type Mutation, mutate, readAll } from './mutations.ts';
 
 const originals = [...goodFixtures.map(fixture), ...specialFixtures.map(special)];

@@ -1,8 +1,8 @@
-import { test as property } from '@fast-check/vitest';
 import { expect, test } from 'vitest';
 import { parseElf, writeElf } from '../../src/elf/index.ts';
 import type { RelocatableObject } from '../../src/object/index.ts';
 import { fixture, goodFixtures } from '../object/fixtures.ts';
+import { test as property } from '../support/property.ts';
 import { relocatableObject } from './arbitraries.ts';
 
 property.prop([relocatableObject])('any object is read as it was written', (object) => {

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { BtfBuilder } from '../../src/btf/index.ts';
 import { linkObjects, parseElf, writeElf } from '../../src/elf/index.ts';
 import { encodeInsns, makeInsn } from '../../src/isa/index.ts';
 import type { ElfSymbol, RelocatableObject, Section } from '../../src/object/index.ts';
 import { TsbpfError } from '../../src/util/index.ts';
+import { fc, test as property } from '../support/property.ts';
 
 const section = (name: string, bytes: Uint8Array, parts: Partial<Section> = {}): Section => ({
   name,

@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { BtfBuilder, btfToC, parseBtf } from '../../src/btf/index.ts';
 import { linkObjects, parseElf, readObject, stripDebug, writeElf } from '../../src/elf/index.ts';
@@ -17,6 +16,7 @@ import {
 import { toHex } from '../../src/util/index.ts';
 import { fixture, goodFixtures, hasTool, relinkByBpftool } from '../object/fixtures.ts';
 import { Modeller, plan } from '../object/model.ts';
+import { test as property } from '../support/property.ts';
 
 const BPFTOOL = '/usr/sbin/bpftool';
 const folder = new URL('./link/', import.meta.url);

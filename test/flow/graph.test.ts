@@ -1,4 +1,3 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import {
   dominators,
@@ -11,6 +10,7 @@ import {
 } from '../../src/flow/index.ts';
 import { makeInsn } from '../../src/isa/index.ts';
 import { fromHex } from '../../src/util/index.ts';
+import { fc, test as property } from '../support/property.ts';
 import { codeOf, graphOf, graphOfInsns, printGraph, successorsOf } from './tools.ts';
 
 describe('the control-flow graph', () => {

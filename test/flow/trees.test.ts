@@ -1,4 +1,3 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import {
   dominates,
@@ -9,6 +8,7 @@ import {
   postDominators,
 } from '../../src/flow/index.ts';
 import { makeInsn } from '../../src/isa/index.ts';
+import { fc, test as property } from '../support/property.ts';
 import { graphOf, graphOfInsns, successorsOf } from './tools.ts';
 
 /** Random code of jumps alone, whose blocks are single instructions for the most part. */

@@ -1,4 +1,3 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import {
   decodeInsns,
@@ -12,6 +11,7 @@ import {
   wideImmediate,
 } from '../../src/isa/index.ts';
 import { fromHex, toHex } from '../../src/util/index.ts';
+import { fc, test as property } from '../support/property.ts';
 
 const s16 = fc.integer({ min: -(2 ** 15), max: 2 ** 15 - 1 });
 const s32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });

@@ -1,5 +1,4 @@
 import { SocketAddress } from 'node:net';
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { formatCidr, lpmKey, parseCidr, perCpuOf } from '../../src/kernel/index.ts';
 import { cgroupStorageKey } from '../../src/kernel/maps/cgroup-storage-key.ts';
@@ -9,6 +8,7 @@ import { devmapEntry } from '../../src/kernel/maps/redirect-entry.ts';
 import { viewOf } from '../../src/util/bytes.ts';
 import { bytesOf, type FieldType, s16, struct, u8, u32, u64 } from '../../src/util/struct.ts';
 import { errorOf } from '../support/kernel.ts';
+import { fc, test } from '../support/property.ts';
 
 const address = (size: number) => fc.uint8Array({ minLength: size, maxLength: size });
 

@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { checkCode } from '../../src/asm/check/check.ts';
 import type { Finding } from '../../src/asm/check/finding.ts';
@@ -15,6 +14,7 @@ import { logText, tryProgLoad } from '../../src/syscall/bpf-prog.ts';
 import { codeOf } from '../flow/tools.ts';
 import { describeKernel } from '../support/kernel.ts';
 import { atLeast } from '../support/needs.ts';
+import { fc, test as property } from '../support/property.ts';
 
 /** What the verifier says of a socket filter; undefined where it takes it. */
 function verifierLog(code: Uint8Array, license = 'MIT'): string | undefined {

@@ -1,9 +1,9 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { expect } from 'vitest';
 import { flowConstants, flowGraph } from '../../src/flow/index.ts';
 import { encodeInsns, INSN_TABLE, type InsnDef, type Instruction, makeInsn } from '../../src/isa/index.ts';
 import { Program } from '../../src/kernel/index.ts';
 import { describeKernel } from '../support/kernel.ts';
+import { fc, test as property } from '../support/property.ts';
 
 const ROWS = INSN_TABLE.filter(({ kind }) => ['alu', 'neg', 'end', 'movsx'].includes(kind));
 const REGISTERS = 10;

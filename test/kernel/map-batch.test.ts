@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { fc, test } from '@fast-check/vitest';
 import { expect } from 'vitest';
 import { BpfCmd, MapFlag, MapType, UpdateFlag } from '../../src/isa/kernel-tables.generated.ts';
 import {
@@ -14,6 +13,7 @@ import { possibleCpus } from '../../src/kernel/machine.ts';
 import { type Native, nativeInUse, setNative, syscallNumber } from '../../src/syscall/native.ts';
 import { u32, u64 } from '../../src/util/struct.ts';
 import { describeKernel, errorOf } from '../support/kernel.ts';
+import { fc, test } from '../support/property.ts';
 
 const BATCH_COMMANDS: readonly number[] = [
   BpfCmd.MAP_LOOKUP_BATCH,

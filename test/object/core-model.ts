@@ -1,8 +1,8 @@
-import { fc } from '@fast-check/vitest';
 import { BtfBuilder, parseBtf } from '../../src/btf/index.ts';
 import type { CoreRelocation, FunctionSpec, ObjectSpec } from '../../src/object/index.ts';
 import { concatBytes, toHex } from '../../src/util/bytes.ts';
 import { exit, functionSpec, objectSpec, slot, XDP } from '../support/bpf-code.ts';
+import { fc } from '../support/property.ts';
 
 type Shape =
   | { readonly kind: 'int'; readonly size: 1 | 2 | 4 | 8; readonly signed: boolean }

@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { parseBtf } from '../../src/btf/index.ts';
 import { readObject, writeElf } from '../../src/elf/index.ts';
@@ -16,6 +15,7 @@ import {
 import { fromHex, toHex } from '../../src/util/bytes.ts';
 import { TsbpfError } from '../../src/util/errors.ts';
 import { askLibbpf, hasLibbpf } from '../oracle/libbpf.ts';
+import { fc, test as property } from '../support/property.ts';
 import { coreModel, corePlan } from './core-model.ts';
 
 const VMLINUX = '/sys/kernel/btf/vmlinux';

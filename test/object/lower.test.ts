@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { parseElf, readObject, writeElf } from '../../src/elf/index.ts';
 import { collect, lower, type ObjectSpec } from '../../src/object/index.ts';
 import { TsbpfError } from '../../src/util/index.ts';
+import { fc, test as property } from '../support/property.ts';
 import { fixture, goodFixtures } from './fixtures.ts';
 import { meaningOf } from './meaning.ts';
 import { Modeller, plan } from './model.ts';

@@ -1,4 +1,3 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { expect } from 'vitest';
 import { parseElf, writeElf } from '../../src/elf/index.ts';
 import {
@@ -10,6 +9,7 @@ import {
   type RelocatableObject,
   type SectionRelocation,
 } from '../../src/object/index.ts';
+import { fc, test as property } from '../support/property.ts';
 import { Modeller, plan } from './model.ts';
 
 /** The code of every program that both sides have, with maps under the numbers of the first. */

@@ -1,4 +1,3 @@
-import { fc } from '@fast-check/vitest';
 import { BtfBuilder, type BtfMemberInput } from '../../src/btf/index.ts';
 import { encodeInsns, type Instruction, makeInsn } from '../../src/isa/index.ts';
 import type {
@@ -11,6 +10,7 @@ import type {
   SectionRelocation,
   VariableSpec,
 } from '../../src/object/index.ts';
+import { fc } from '../support/property.ts';
 
 /** What a generated instruction is to do; the numbers pick a target and a way to refer to it. */
 interface Op {

@@ -1,7 +1,7 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { expect, test } from 'vitest';
 import { readObject } from '../../src/elf/index.ts';
 import { bind, collect, link, type ObjectSpec, pruneSpec } from '../../src/object/index.ts';
+import { fc, test as property } from '../support/property.ts';
 import { fixture, special } from './fixtures.ts';
 import { Modeller, plan } from './model.ts';
 

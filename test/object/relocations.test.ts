@@ -1,8 +1,8 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { expect, test } from 'vitest';
 import { parseElf, writeElf } from '../../src/elf/index.ts';
 import { decodeInsnAt } from '../../src/isa/index.ts';
 import { bind, collect, link, type RelocatableObject } from '../../src/object/index.ts';
+import { fc, test as property } from '../support/property.ts';
 import { Modeller, plan } from './model.ts';
 
 function defined(wanted: object): object {

@@ -1,8 +1,8 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { VerifierError } from '../../src/kernel/load/verifier-error.ts';
 import { HINT_KINDS, hintKind, hintOf } from '../../src/object/verifier-hints.ts';
 import { excerptLog, isQuietLog, logStats } from '../../src/object/verifier-log.ts';
+import { fc, test as property } from '../support/property.ts';
 
 /** Linux 6.18, log level 2 | 4: a call of a function, with the table of live registers and what precision was asked for. */
 const DETAILED = `func#0 @0

@@ -1,7 +1,7 @@
-import { test as property } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { readObject, writeElf } from '../../src/elf/index.ts';
 import { Modeller, planForLibbpf } from '../object/model.ts';
+import { test as property } from '../support/property.ts';
 import { factsOfLibbpf, factsOfOurs } from './compare.ts';
 import { askLibbpf, hasLibbpf } from './libbpf.ts';
 

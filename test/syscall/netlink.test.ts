@@ -1,4 +1,3 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { createVethPair, findLink, listLinks, NetlinkError, setXdp } from '../../src/syscall/index.ts';
 import {
@@ -18,6 +17,7 @@ import { parseLink } from '../../src/syscall/rtnetlink.ts';
 import { concatBytes, fromHex, toHex } from '../../src/util/bytes.ts';
 import { FormatError, TsbpfError } from '../../src/util/errors.ts';
 import { type FakeNative, useFakeNative } from '../support/fake-native.ts';
+import { fc, test as property } from '../support/property.ts';
 
 const fake = useFakeNative();
 const NEWLINK = 16;

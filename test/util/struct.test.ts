@@ -1,4 +1,3 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import {
   arrayOf,
@@ -14,6 +13,7 @@ import {
   u32,
   u64,
 } from '../../src/util/index.ts';
+import { fc, test as property } from '../support/property.ts';
 
 const mixed = struct('mixed', { a: u8, b: u16, c: s8, d: u64, e: s32, f: s16 });
 

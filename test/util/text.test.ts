@@ -1,7 +1,7 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../../src/util/index.ts';
 import { didYouMean, suggest } from '../../src/util/suggest.ts';
+import { fc, test as property } from '../support/property.ts';
 
 describe('hex text', () => {
   test.each([

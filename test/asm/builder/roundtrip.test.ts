@@ -1,4 +1,3 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import {
   assembleOrThrow,
@@ -12,6 +11,7 @@ import { readObject, writeElf } from '../../../src/elf/index.ts';
 import { decodeInsns, encodeInsns, INSN_TABLE, type InsnDef, makeInsn } from '../../../src/isa/index.ts';
 import { lower, type ObjectSpec } from '../../../src/object/index.ts';
 import { toHex } from '../../../src/util/index.ts';
+import { fc, test as property } from '../../support/property.ts';
 import { emitRow, hasMethod, type RowOperands } from './emit.ts';
 
 const s16 = fc.integer({ min: -(2 ** 15), max: 2 ** 15 - 1 });

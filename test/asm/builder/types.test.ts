@@ -1,4 +1,3 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import {
   array,
@@ -33,6 +32,7 @@ import { KFUNCS } from '../../../src/isa/kfuncs.generated.ts';
 import { link, programKind, sectionNames } from '../../../src/object/index.ts';
 import { viewOf } from '../../../src/util/bytes.ts';
 import { complaints, hasKernelBtf, kernelBtf } from '../../btf/tools.ts';
+import { fc, test as property } from '../../support/property.ts';
 import { testWith } from '../tools.ts';
 
 const inner = struct('point', { x: s16, y: s32 });

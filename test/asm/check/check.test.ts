@@ -1,9 +1,9 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { checkCode } from '../../../src/asm/check/check.ts';
 import type { CheckInput, Finding } from '../../../src/asm/check/finding.ts';
 import { assembleOrThrow, rawCode } from '../../../src/asm/index.ts';
 import { encodeInsns, makeInsn, ProgType } from '../../../src/isa/index.ts';
+import { fc, test as property } from '../../support/property.ts';
 import { findings, printFindings } from './tools.ts';
 
 /** The findings about each text, as they will be read. */

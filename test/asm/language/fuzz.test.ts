@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { fc, test as property } from '@fast-check/vitest';
 import { expect, test } from 'vitest';
 import { assemble, formatSource } from '../../../src/asm/index.ts';
 import { writeElf } from '../../../src/elf/index.ts';
 import { renderDiagnostics, type SourceText } from '../../../src/util/index.ts';
+import { fc, test as property } from '../../support/property.ts';
 import { describeObject } from '../tools.ts';
 
 const WORDS = [

@@ -1,10 +1,10 @@
-import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { disassemble, formatSource } from '../../../src/asm/index.ts';
 import { parseBtf, parseBtfExt } from '../../../src/btf/index.ts';
 import { parseElf, writeElf } from '../../../src/elf/index.ts';
 import { collect, link } from '../../../src/object/index.ts';
 import { toHex } from '../../../src/util/index.ts';
+import { fc, test as property } from '../../support/property.ts';
 import { describeObject } from '../tools.ts';
 import { right } from './tools.ts';
 

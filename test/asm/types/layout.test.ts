@@ -1,9 +1,9 @@
-import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import type { Composite } from '../../../src/asm/types/c-type.ts';
 import { BtfTypes } from '../../../src/asm/types/to-btf.ts';
 import { BtfBuilder } from '../../../src/btf/index.ts';
 import { viewOf } from '../../../src/util/bytes.ts';
+import { fc, test } from '../../support/property.ts';
 import { hasTool } from '../tools.ts';
 import { btfOf, compileC, meanings, written } from './clang.ts';
 import { declare, shown } from './tools.ts';

@@ -1,4 +1,3 @@
-import { fc, test as propertyTest } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import type { CText } from '../../../src/asm/types/c-text.ts';
 import { parseCore } from '../../../src/asm/types/core.ts';
@@ -8,6 +7,7 @@ import { contextField, fieldPlace } from '../../../src/asm/types/field-path.ts';
 import { TypeRegistry } from '../../../src/asm/types/registry.ts';
 import { BtfTypes } from '../../../src/asm/types/to-btf.ts';
 import { BtfBuilder, parseBtf } from '../../../src/btf/index.ts';
+import { fc, test as propertyTest } from '../../support/property.ts';
 import { brief, complaintsAbout, declare } from './tools.ts';
 
 /** Declares, gives every variable its bytes, and says what was wrong. */
