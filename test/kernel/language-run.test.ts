@@ -16,7 +16,7 @@ import {
   unmount,
 } from '../../src/syscall/index.ts';
 import { describeKernel, errorOf } from '../support/kernel.ts';
-import { lacks } from '../support/needs.ts';
+import { lacks, type Need } from '../support/needs.ts';
 
 const [BPFTOOL, IP] = ['/usr/sbin/bpftool', '/sbin/ip'];
 for (const tool of [BPFTOOL, IP]) if (!existsSync(tool)) console.warn(`skipped: ${tool} is not installed`);
@@ -28,6 +28,8 @@ interface Case {
   readonly answer: number;
   /** libbpf refuses functions outside of `.text`. */
   readonly ours?: true;
+  /** What not every kernel has. */
+  readonly need?: Need;
 }
 
 const SUM_OF_PACKET = 64;
@@ -226,6 +228,7 @@ out:
     r0 = 3
     exit`,
     answer: 3,
+    need: 'rcu kfuncs',
   },
   {
     name: 'a label that is called',
@@ -323,7 +326,7 @@ describeKernel('programs in the language', () => {
     return path;
   };
 
-  describe.each(CASES)('$name', ({ text, answer, ours }) => {
+  describe.each(CASES.filter(({ need }) => !need || !lacks(need)))('$name', ({ text, answer, ours }) => {
     test('loads, with its types, and runs', () => {
       using collection = loadCollection(bytesOf(text));
       const program = collection.program('first');

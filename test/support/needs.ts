@@ -37,6 +37,7 @@ const ROWS = {
   user_ringbuf: { since: '6.1' },
   arena: { since: '6.9' },
   'task kfuncs': { since: '6.2' },
+  'rcu kfuncs': { since: '6.2' },
   'kfunc flags in BTF': { since: '6.9' },
   'PATH_FD pins': { since: '6.5' },
   tokens: { since: '6.9' },
