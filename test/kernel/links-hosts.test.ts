@@ -164,7 +164,10 @@ async function datagrams(receiver: ReturnType<typeof createSocket>, ...sizes: nu
       sender.send(Buffer.alloc(size), receiver.address().port, '127.0.0.1', () => resolve()),
     );
   }
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  // What is dropped never comes.
+  const deadline = Date.now() + 500;
+  while (got.length < sizes.length && Date.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 10));
   sender.close();
   return got;
 }

@@ -354,7 +354,9 @@ describeKernel('the commands of maps', () => {
       all
         .map(
           (args) =>
-            `${plain(args.slice(1).join(' ')).replace(id, 'ID').replace(`${wide.info().id}`, 'WIDE')}: ${said(tsbpf(args))}`,
+            `${plain(args.slice(1).join(' '))
+              .replace(new RegExp(`\\b${id}\\b`), 'ID')
+              .replace(new RegExp(`\\b${wide.info().id}\\b`), 'WIDE')}: ${said(tsbpf(args))}`,
         )
         .join('\n'),
     ).toMatchInlineSnapshot(`

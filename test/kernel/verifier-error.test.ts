@@ -150,8 +150,12 @@ const shown = ({ message, hint }: VerifierError): string => `${message}\n  hint:
 const [major = 0, minor = 0] = release().split('.').map(Number);
 const SAME_WORDS = major > 6 || (major === 6 && minor >= 18);
 
+/** What old kernels say nothing of, or in other words. */
+const NEWER: ReadonlySet<string> = new Set(['a loop that runs too often', 'a tail call through another map']);
+
 describeKernel('what the verifier refuses', () => {
-  test.each(Object.entries(REFUSED))('is known: %s', (_, { kind, text }) => {
+  const known = Object.entries(REFUSED).filter(([what]) => SAME_WORDS || !NEWER.has(what));
+  test.each(known)('is known: %s', (_, { kind, text }) => {
     const { excerpt, log, hint } = refusal(text);
     expect(excerpt.messages.map(hintKind)).toContain(kind);
     expect(hint).toBeDefined();
