@@ -103,6 +103,7 @@ async function runOnce(
   };
   try {
     const begun = Date.now();
+    let running: Running | undefined;
     for (;;) {
       const status = await Promise.race([ended, sleep(POLL_MS, 'running' as const)]);
       collect();
@@ -115,7 +116,9 @@ async function runOnce(
         await ended;
         return 'the time was over';
       }
-      const hung = overdue(results, seen, runner, begun);
+      // It may be half written when it is read.
+      running = parsed<Running>(join(results, RUNNING)) ?? running;
+      const hung = overdue(running, seen, runner, begun);
       if (hung === undefined) continue;
       stop();
       await ended;
@@ -130,12 +133,11 @@ async function runOnce(
 
 /** The file that has run for too long, as one that failed; a text where none has begun. */
 function overdue(
-  results: string,
+  running: Running | undefined,
   seen: ReadonlySet<string>,
   { limitSeconds, startSeconds }: Runner,
   begun: number,
 ): FileResult | string | undefined {
-  const running = parsed<Running>(join(results, RUNNING));
   if (!running) {
     return Date.now() - begun > startSeconds * 1000 ? `nothing began within ${startSeconds} s` : undefined;
   }
