@@ -27,7 +27,10 @@ import { countingText, hits, loadText } from '../support/link-programs.ts';
 import { lacks } from '../support/needs.ts';
 
 const words = (error: Error & { hint?: string }): string =>
-  `${error.message}${error.hint ? ` [${error.hint}]` : ''}`.replaceAll(String(process.pid), 'PID');
+  `${error.message}${error.hint ? ` [${error.hint}]` : ''}`.replaceAll(
+    new RegExp(`\\b${process.pid}\\b`, 'g'),
+    'PID',
+  );
 const BPFTOOL = '/usr/sbin/bpftool';
 
 const CGROUP_ROOTS = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup'];

@@ -32,7 +32,7 @@ const names = (): string[] => listLinks().map(({ ifname }) => ifname);
 const ownNamespace = (): string => readlinkSync('/proc/thread-self/ns/net');
 const words = (error: Error & { hint?: string }): string =>
   `${error.message}${error.hint ? ` [${error.hint}]` : ''}`
-    .replaceAll(String(process.pid), 'PID')
+    .replaceAll(new RegExp(`\\b${process.pid}\\b`, 'g'), 'PID')
     .replace(/there are: .*/, 'there are: …');
 
 const XDP_PASS = 2;
