@@ -154,6 +154,14 @@ function addCgroupCommands(program: Command, run: Run, shared: SharedOptions): v
     .addOption(shared.json())
     .action(run(async () => (await import('./commands/on-kernel.ts')).attach.cgroupAttach));
   cgroup
+    .command('detach')
+    .summary('detach programs that no link holds')
+    .argument('<path>', 'the folder of a cgroup of version 2')
+    .option('--attach-type <name>', 'default: every one')
+    .option('--id <number>', 'only the program with this id', shared.count)
+    .addOption(shared.json())
+    .action(run(async () => (await import('./commands/on-kernel.ts')).attach.cgroupDetach));
+  cgroup
     .command('show')
     .summary('show the programs of a cgroup')
     .argument('<path>')

@@ -19,6 +19,8 @@ export {
   type CgroupAttachName,
   type CgroupProgram,
   type CgroupTarget,
+  type DetachCgroupOptions,
+  detachCgroup,
   queryCgroup,
 } from './attach/attach-cgroup.ts';
 export { attachIter, IterAttachment, type IterOptions } from './attach/attach-iter.ts';

@@ -4,7 +4,13 @@ import { existsSync, mkdirSync, mkdtempSync, readlinkSync, rmdirSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { attachTcx, attachXdpLink, Program } from '../../src/kernel/index.ts';
+import {
+  attachCgroupProgram,
+  attachTcx,
+  attachXdpLink,
+  Program,
+  queryCgroup,
+} from '../../src/kernel/index.ts';
 import {
   createVethPair,
   enterNewMountNamespace,
@@ -15,7 +21,7 @@ import {
 import { returns } from '../support/bpf-code.ts';
 import { startTsbpf, tsbpf } from '../support/cli.ts';
 import { describeKernel } from '../support/kernel.ts';
-import { countingText } from '../support/link-programs.ts';
+import { countingText, loadText } from '../support/link-programs.ts';
 
 let directory = '';
 let bpffs = '';
@@ -171,6 +177,13 @@ describeKernel('the commands of links', () => {
       expect(tsbpf(['cgroup', 'show', cgroup]).stdout).toMatch(/^cgroup_inet_sock_create +\d+ +multi$/m);
       rmSync(pin);
       expect(tsbpf(['cgroup', 'show', cgroup]).stdout).toBe(`${cgroup}: no program\n`);
+      using allow = loadText(countingText('cgroup/sock_create', 1));
+      const { id } = allow.program('probe');
+      attachCgroupProgram(allow.program('probe'), { cgroup }).release();
+      expect(tsbpf(['cgroup', 'detach', cgroup, '--id', '1']).stderr).toBe(`${cgroup}: nothing to detach\n`);
+      const stale = ['cgroup', 'detach', cgroup, '--attach-type', 'cgroup_inet_sock_create', '--id', `${id}`];
+      expect(tsbpf(stale).stdout).toBe(`${cgroup}: program ${id} detached from cgroup_inet_sock_create\n`);
+      expect(queryCgroup(cgroup)).toEqual([]);
     } finally {
       rmdirSync(cgroup);
     }

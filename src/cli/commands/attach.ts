@@ -6,6 +6,7 @@ import {
   attachUprobe,
   type CgroupAttachName,
   type Collection,
+  detachCgroup,
   detachTc,
   type IterAttachment,
   Link,
@@ -160,6 +161,21 @@ export async function cgroupAttach(
     attachCgroup(program, { cgroup: path, ...(options.attachType && { attachType: options.attachType }) }),
     options,
   );
+}
+
+/** `tsbpf cgroup detach PATH`. */
+export async function cgroupDetach(
+  path: string,
+  options: CommonOptions & { readonly attachType?: CgroupAttachName; readonly id?: number },
+): Promise<undefined> {
+  const detached = detachCgroup(path, {
+    ...(options.attachType && { attachType: options.attachType }),
+    ...(options.id !== undefined && { programId: options.id }),
+  });
+  if (options.json) printJson({ cgroup: path, detached });
+  else if (detached.length === 0) tell(`${path}: nothing to detach`);
+  for (const { attachType, programId } of options.json ? [] : detached)
+    print(`${path}: program ${programId} detached from ${attachType}`);
 }
 
 /** `tsbpf cgroup show PATH`. */

@@ -13,7 +13,7 @@ import { Errno } from '../../syscall/errno.ts';
 import { Fd } from '../../syscall/fd.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import { didYouMean } from '../../util/suggest.ts';
-import type { Program } from '../load/program.ts';
+import { Program } from '../load/program.ts';
 import { WITH_CGROUP_STORAGE } from '../maps/map-errors.ts';
 import { type AttachOrder, encodeOrder } from './attach-order.ts';
 import { requireType } from './attach-type.ts';
@@ -203,4 +203,26 @@ export function queryCgroup(
       return asked.programs.map(({ programId }) => ({ attachType: name, programId, mode }));
     }),
   );
+}
+
+export interface DetachCgroupOptions {
+  /** Left out, of every attach type. */
+  readonly attachType?: CgroupAttachName;
+  /** Only this one. */
+  readonly programId?: number;
+}
+
+/**
+ * Takes programs off a cgroup that were attached without a link, whoever attached them; a link's stay.
+ *
+ * @returns what was taken off
+ * @throws {TsbpfError} `CGROUP_NOT_FOUND`, `PROG_TYPE_WRONG` @throws {SyscallError} EPERM
+ */
+export function detachCgroup(cgroup: CgroupTarget, options: DetachCgroupOptions = {}): CgroupProgram[] {
+  return queryCgroup(cgroup).filter(({ attachType, programId }) => {
+    if ((options.attachType ?? attachType) !== attachType) return false;
+    if ((options.programId ?? programId) !== programId) return false;
+    using program = Program.openById(programId);
+    return detachFrom(program, cgroup, numberOf(attachType));
+  });
 }

@@ -134,7 +134,7 @@ function staleCgroups(root: string, free: IsFree): Stale[] {
             kind: 'cgroup' as const,
             where: path,
             what: `${programText(programId)}, ${name.toLowerCase()}`,
-            mend: `bpftool cgroup detach ${path} ${name.toLowerCase()} id ${programId}`,
+            mend: `tsbpf cgroup detach ${path} --attach-type ${name.toLowerCase()} --id ${programId}`,
           })),
       );
     } finally {
