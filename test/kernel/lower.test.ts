@@ -26,13 +26,14 @@ import {
   tailCalls,
 } from '../support/bpf-code.ts';
 import { describeKernel } from '../support/kernel.ts';
+import { canLoad } from '../support/needs.ts';
 
 const BPFTOOL = '/usr/sbin/bpftool';
 const hasBpftool = existsSync(BPFTOOL);
 if (!hasBpftool) console.warn('skipped: bpftool loads what we write: bpftool is not installed');
 
 const bpf = new URL('../../bpf/', import.meta.url);
-const objects = readdirSync(bpf).filter((name) => name.endsWith('.o'));
+const objects = readdirSync(bpf).filter((name) => name.endsWith('.o') && canLoad(name));
 const linkable = new URL('../elf/link/', import.meta.url);
 
 function linked(version: string): Uint8Array {

@@ -25,6 +25,7 @@ import { createVethPair, listLinks, setLink } from '../../src/syscall/rtnetlink.
 import { returns } from '../support/bpf-code.ts';
 import { tsbpf } from '../support/cli.ts';
 import { describeKernel, errorOf } from '../support/kernel.ts';
+import { lacks } from '../support/needs.ts';
 
 const NAME = `tsbpf-${process.pid}`;
 const ip = (...args: string[]): string => execFileSync('/usr/sbin/ip', args, { encoding: 'utf8' });
@@ -163,7 +164,7 @@ describeKernel('a network namespace', () => {
     `);
   });
 
-  test('has tcx lists of its own', () => {
+  test.skipIf(lacks('tcx'))('has tcx lists of its own', () => {
     const at = { interface: 'far0', direction: 'ingress', netns: lives.pid! } as const;
     using program = tc();
     using link = attachTcx(program, at);

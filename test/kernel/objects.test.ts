@@ -4,10 +4,11 @@ import { readObject } from '../../src/elf/index.ts';
 import { loadCollection } from '../../src/kernel/index.ts';
 import { progInfo } from '../../src/syscall/index.ts';
 import { describeKernel, errorOf } from '../support/kernel.ts';
+import { canLoad } from '../support/needs.ts';
 
 const folder = new URL('../../bpf/', import.meta.url);
-const objects = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
-  name.endsWith('.o'),
+const objects = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+  (name) => name.endsWith('.o') && canLoad(name),
 );
 const little = objects.filter((name) => !name.includes('bpfeb'));
 const big = objects.filter((name) => name.includes('bpfeb'));

@@ -77,6 +77,11 @@ function reasonOf({ since, option, refused }: Row): string | undefined {
   return undefined;
 }
 
+/** Whether this kernel can load an object of `bpf/`: the tour has maps of every type. */
+export function canLoad(object: string): boolean {
+  return !object.includes('map_tour') || !lacks('arena');
+}
+
 /** Whether the running kernel is this one or a newer one. */
 export function atLeast(release: string): boolean {
   const [major = 0, minor = 0] = release.split('.').map(Number);
