@@ -1,9 +1,9 @@
 import { type Endian, viewOf } from '../util/bytes.ts';
 import { checkRange, FormatError, OutOfRangeError, TsbpfError } from '../util/errors.ts';
 import { findInsn, INSN_TABLE, type InsnDef, UNKNOWN_INSN } from './insn-table.ts';
+import { SLOT_SIZE } from './slot.ts';
 
-/** Bytes of one slot: RFC 9669, section 3.1. A wide instruction takes two. */
-export const SLOT_SIZE = 8;
+export { SLOT_SIZE };
 
 /**
  * One decoded instruction: its table row and its raw fields. `imm` is signed. `nextImm` is the imm

@@ -2,7 +2,7 @@ import { TsbpfError } from '../util/errors.ts';
 import { type Struct, struct, u16, u32 } from '../util/struct.ts';
 import { Errno, errnoText } from './errno.ts';
 import { SyscallError } from './error.ts';
-import { explainPermission } from './explain.ts';
+import { type Explanation, explainPermission } from './explain.ts';
 import { explainSystem } from './explain-system.ts';
 import type { Fd } from './fd.ts';
 import {
@@ -122,7 +122,7 @@ export class NetlinkSocket {
     flags: number,
     payload: Uint8Array,
     doing: string,
-    explain?: (errno: number) => { explanation: string; hint?: string } | undefined,
+    explain?: (errno: number) => Explanation | undefined,
   ): NetlinkMessage[] {
     const seq = ++this.#seq;
     const bytes = buildMessage(type, flags | NetlinkFlag.REQUEST | NetlinkFlag.ACK, seq, payload);
@@ -177,4 +177,13 @@ export class NetlinkSocket {
 function explainNetAdmin(): { explanation: string; hint?: string } {
   const { explanation, hint } = explainPermission(['CAP_NET_ADMIN'], { logEmpty: false }, readPrivileges());
   return { explanation, ...(hint !== undefined && { hint }) };
+}
+
+/** Linux, `include/uapi/linux/netlink.h`. */
+const NETLINK_ROUTE = 0;
+
+/** One request of rtnetlink, in this thread's network namespace. @throws as {@link NetlinkSocket.request} */
+export function requestRoute(...request: Parameters<NetlinkSocket['request']>): NetlinkMessage[] {
+  using socket = new NetlinkSocket(NETLINK_ROUTE);
+  return socket.request(...request);
 }

@@ -110,27 +110,25 @@ export class NetworkNamespace implements Disposable {
 
 /** Moves the calling thread, for good, as a command does that works in one namespace only. @throws as {@link NetworkNamespace} */
 export function enterNetworkNamespace(ref: NetworkNamespaceRef): void {
-  inNamespace(ref, (namespace) => {
-    if (namespace) enter(namespace);
-  });
+  if (typeof ref === 'object') enter(ref);
+  else {
+    using namespace = NetworkNamespace.open(ref);
+    enter(namespace);
+  }
 }
 
 /**
- * Calls back with the namespace that `ref` names, and lets go of it; with undefined where that is left out.
- * It is the callback that goes there, with {@link NetworkNamespace.run}.
+ * Does something in the namespace that `ref` names, or right here. What has to come back later duplicates the
+ * namespace that it is given; where `ref` is left out that is undefined.
  */
-export function inNamespace<T>(
+export function runIn<T>(
   ref: NetworkNamespaceRef | undefined,
   act: (namespace: NetworkNamespace | undefined) => T,
 ): T {
-  if (ref === undefined || typeof ref === 'object') return act(ref);
+  if (ref === undefined) return act(undefined);
+  if (typeof ref === 'object') return ref.run(() => act(ref));
   using namespace = NetworkNamespace.open(ref);
-  return act(namespace);
-}
-
-/** Does something in the namespace that `ref` names, or right here. */
-export function runIn<T>(ref: NetworkNamespaceRef | undefined, act: () => T): T {
-  return inNamespace(ref, (namespace) => (namespace ? namespace.run(act) : act()));
+  return namespace.run(() => act(namespace));
 }
 
 /** The paths by which the network namespaces of this machine can be opened, each namespace once, this thread's first. */

@@ -12,9 +12,8 @@ import {
   stringAttribute,
   u32Attribute,
 } from './netlink.ts';
-import { NetlinkSocket } from './netlink-socket.ts';
+import { requestRoute } from './netlink-socket.ts';
 
-const NETLINK_ROUTE = 0;
 /** Linux, `include/uapi/linux/rtnetlink.h`. */
 const Rtm = {
   NEWQDISC: 36,
@@ -112,39 +111,26 @@ export interface TcQdisc {
   readonly refcnt: number;
 }
 
-type Explain = (errno: number) => { explanation: string; hint?: string } | undefined;
-
-function ask(
-  type: number,
-  flags: number,
-  payload: Uint8Array,
-  doing: string,
-  explain?: (errno: number) => Explanation | undefined,
-): NetlinkMessage[] {
-  using socket = new NetlinkSocket(NETLINK_ROUTE);
-  return socket.request(type, flags, payload, doing, explain as Explain);
-}
-
 /** RTM_NEWQDISC of clsact: what filters of both directions hang on. @throws {NetlinkError} EEXIST */
 export function addClsact(ifindex: number, doing: string): void {
   const payload = concatBytes([
     tcmsg.encode({ ifindex, handle: CLSACT_HANDLE, parent: CLSACT_PARENT }),
     stringAttribute(Tca.KIND, 'clsact'),
   ]);
-  ask(Rtm.NEWQDISC, NetlinkFlag.CREATE | NetlinkFlag.EXCL, payload, doing);
+  requestRoute(Rtm.NEWQDISC, NetlinkFlag.CREATE | NetlinkFlag.EXCL, payload, doing);
 }
 
 /** RTM_DELQDISC of clsact, with all filters on it. @throws {NetlinkError} ENOENT, EINVAL where there is none */
 export function deleteClsact(ifindex: number, doing: string): void {
   const payload = tcmsg.encode({ ifindex, handle: CLSACT_HANDLE, parent: CLSACT_PARENT });
-  ask(Rtm.DELQDISC, 0, payload, doing);
+  requestRoute(Rtm.DELQDISC, 0, payload, doing);
 }
 
 /** RTM_GETQDISC, in the order of the kernel; interface 0 stands for all. */
 export function listQdiscs(ifindex: number): TcQdisc[] {
   const payload = tcmsg.encode({ ifindex });
   return (
-    ask(Rtm.GETQDISC, NetlinkFlag.DUMP, payload, 'list the qdiscs')
+    requestRoute(Rtm.GETQDISC, NetlinkFlag.DUMP, payload, 'list the qdiscs')
       .filter(({ type }) => type === Rtm.NEWQDISC)
       .map((message) => {
         const { ifindex: index, handle, parent, info } = tcmsg.decode(message.payload);
@@ -198,21 +184,21 @@ export function setTcFilter(
     options,
   ]);
   const flags = NetlinkFlag.CREATE | NLM_F_ECHO | (how === 'add' ? NetlinkFlag.EXCL : NLM_F_REPLACE);
-  const answers = ask(Rtm.NEWTFILTER, flags, payload, doing, explain);
+  const answers = requestRoute(Rtm.NEWTFILTER, flags, payload, doing, explain);
   return answers.filter(({ type }) => type === Rtm.NEWTFILTER).map(parseTcFilter)[0];
 }
 
 /** RTM_DELTFILTER: one filter, or without a handle all of a priority. @throws {NetlinkError} ENOENT, EINVAL */
 export function deleteTcFilter(key: TcFilterKey, doing: string): void {
   const payload = concatBytes([keyMessage(key), stringAttribute(Tca.KIND, 'bpf'), ...chainAttribute(key)]);
-  ask(Rtm.DELTFILTER, 0, payload, doing);
+  requestRoute(Rtm.DELTFILTER, 0, payload, doing);
 }
 
 /** RTM_GETTFILTER: the filters at one place of an interface, every chain. */
 export function listTcFilters(ifindex: number, parent: number): TcFilter[] {
   const payload = tcmsg.encode({ ifindex, parent });
   return (
-    ask(Rtm.GETTFILTER, NetlinkFlag.DUMP, payload, 'list the filters')
+    requestRoute(Rtm.GETTFILTER, NetlinkFlag.DUMP, payload, 'list the filters')
       .filter(({ type }) => type === Rtm.NEWTFILTER)
       .map(parseTcFilter)
       // Each priority also shows a head, which is no filter.

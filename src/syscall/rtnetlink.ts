@@ -17,10 +17,9 @@ import {
   stringAttribute,
   u32Attribute,
 } from './netlink.ts';
-import { NetlinkSocket } from './netlink-socket.ts';
+import { requestRoute } from './netlink-socket.ts';
 import type { NetworkNamespace } from './network-namespace.ts';
 
-const NETLINK_ROUTE = 0;
 /** Linux, `include/uapi/linux/rtnetlink.h`. */
 const Rtm = { NEWLINK: 16, DELLINK: 17, GETLINK: 18, SETLINK: 19, GETNSID: 90 } as const;
 /** Linux, `include/uapi/linux/if_link.h`. */
@@ -145,21 +144,10 @@ function peerOf(attributes: NetlinkAttributes, path: string): NetworkLink['peer'
   return { ifindex, netnsid: attributeU32(attributes, Ifla.LINK_NETNSID, path) };
 }
 
-function withSocket<T>(use: (socket: NetlinkSocket) => T): T {
-  const socket = new NetlinkSocket(NETLINK_ROUTE);
-  try {
-    return use(socket);
-  } finally {
-    socket.close();
-  }
-}
-
 /** Every interface of this thread's network namespace. */
 export function listLinks(): NetworkLink[] {
   const payload = concatBytes([ifinfomsg.encode({}), u32Attribute(Ifla.EXT_MASK, SKIP_STATS)]);
-  return withSocket((socket) =>
-    socket.request(Rtm.GETLINK, NetlinkFlag.DUMP, payload, 'list the network interfaces'),
-  )
+  return requestRoute(Rtm.GETLINK, NetlinkFlag.DUMP, payload, 'list the network interfaces')
     .filter(({ type }) => type === Rtm.NEWLINK)
     .map(parseLink);
 }
@@ -187,9 +175,7 @@ export function findLink(nameOrIndex: string | number): NetworkLink {
     ...(name === undefined ? [] : [stringAttribute(Ifla.IFNAME, name)]),
   ]);
   try {
-    const [answer] = withSocket((socket) =>
-      socket.request(Rtm.GETLINK, 0, payload, `find interface ${nameOrIndex}`),
-    );
+    const [answer] = requestRoute(Rtm.GETLINK, 0, payload, `find interface ${nameOrIndex}`);
     if (answer) return parseLink(answer);
   } catch (error) {
     if (!(error instanceof TsbpfError) || error.code !== 'ENODEV') throw error;
@@ -236,7 +222,7 @@ export function setXdp(
     ...(params.expectedFd === undefined ? [] : [s32Attribute(IflaXdp.EXPECTED_FD, params.expectedFd)]),
   );
   const payload = concatBytes([ifinfomsg.encode({ index: params.ifindex }), xdp]);
-  withSocket((socket) => socket.request(Rtm.SETLINK, 0, payload, doing, explain));
+  requestRoute(Rtm.SETLINK, 0, payload, doing, explain);
 }
 
 /** Changes to an interface. */
@@ -259,7 +245,7 @@ export function setLink(nameOrIndex: string | number, changes: LinkChanges): voi
     ...(changes.mtu === undefined ? [] : [u32Attribute(Ifla.MTU, changes.mtu)]),
     ...(changes.netns === undefined ? [] : [u32Attribute(Ifla.NET_NS_FD, changes.netns.fd.number)]),
   ]);
-  withSocket((socket) => socket.request(Rtm.SETLINK, 0, payload, `change interface ${ifname}`));
+  requestRoute(Rtm.SETLINK, 0, payload, `change interface ${ifname}`);
 }
 
 /** Creates a veth pair, both ends down. @throws {NetlinkError} EEXIST, EPERM */
@@ -275,12 +261,8 @@ export function createVethPair(name: string, peer: string): void {
     ),
   ]);
   const flags = NetlinkFlag.CREATE | NetlinkFlag.EXCL;
-  withSocket((socket) =>
-    socket.request(Rtm.NEWLINK, flags, payload, `create the veth pair ${name}, ${peer}`, (errno) =>
-      errno === Errno.EEXIST
-        ? { explanation: 'an interface of one of these names exists already' }
-        : undefined,
-    ),
+  requestRoute(Rtm.NEWLINK, flags, payload, `create the veth pair ${name}, ${peer}`, (errno) =>
+    errno === Errno.EEXIST ? { explanation: 'an interface of one of these names exists already' } : undefined,
   );
 }
 
@@ -288,15 +270,13 @@ export function createVethPair(name: string, peer: string): void {
 export function deleteLink(nameOrIndex: string | number): void {
   const { ifindex, ifname } = findLink(nameOrIndex);
   const payload = ifinfomsg.encode({ index: ifindex });
-  withSocket((socket) => socket.request(Rtm.DELLINK, 0, payload, `delete interface ${ifname}`));
+  requestRoute(Rtm.DELLINK, 0, payload, `delete interface ${ifname}`);
 }
 
 /** The number that this thread's network namespace has for another; undefined where it has none. @throws {NetlinkError} */
 export function netnsidOf(namespace: NetworkNamespace): number | undefined {
   const payload = concatBytes([RTGENMSG, u32Attribute(Netnsa.FD, namespace.fd.number)]);
-  const [answer] = withSocket((socket) =>
-    socket.request(Rtm.GETNSID, 0, payload, `find the number of ${namespace.what}`),
-  );
+  const [answer] = requestRoute(Rtm.GETNSID, 0, payload, `find the number of ${namespace.what}`);
   if (!answer) return undefined;
   const path = 'netlink/netns';
   const attributes = parseAttributes(answer.payload.subarray(RTGENMSG.length), path);

@@ -5,6 +5,7 @@ import { AssemblyParser } from '../../src/asm/syntax/grammar.ts';
 import { writeElf } from '../../src/elf/index.ts';
 import { renderDiagnostics } from '../../src/util/index.ts';
 import { fc, test as property } from '../support/property.ts';
+import { mutationsOf, soupOf } from './fuzz-texts.ts';
 
 test('the grammar has no ambiguities and no empty loops', () => {
   expect(() => new AssemblyParser({ skipValidations: false })).not.toThrow();
@@ -150,24 +151,14 @@ const WORDS = [
   ],
 ];
 
-const soup = fc
-  .array(fc.tuple(fc.constantFrom(...WORDS), fc.constantFrom(' ', '', ' ')), { maxLength: 120 })
-  .map((words) => words.map(([word, space]) => word + space).join(''));
+const soup = soupOf(WORDS, 120);
 
 const directory = new URL('../../bpf/', import.meta.url).pathname;
 const real = readdirSync(directory)
   .filter((name) => name.endsWith('.s'))
   .map((name) => readFileSync(directory + name, 'utf8'));
 
-const mutation = fc.record({ at: fc.nat(), remove: fc.nat(12), insert: fc.constantFrom('', ...WORDS) });
-const mutated = fc
-  .tuple(fc.constantFrom(...real), fc.array(mutation, { minLength: 1, maxLength: 8 }))
-  .map(([text, mutations]) =>
-    mutations.reduce((changed, { at, remove, insert }) => {
-      const place = changed.length === 0 ? 0 : at % changed.length;
-      return changed.slice(0, place) + insert + changed.slice(place + remove);
-    }, text),
-  );
+const mutated = mutationsOf(real, WORDS);
 
 /** Whatever the text: an object, or problems with a place in the text. */
 function check(text: string): void {

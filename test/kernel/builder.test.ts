@@ -32,7 +32,7 @@ import { blocks, runExamples } from '../asm/builder/docs-examples.ts';
 import { frameOf } from '../support/bpf-code.ts';
 import { runExample } from '../support/cli.ts';
 import { describeKernel, errorOf } from '../support/kernel.ts';
-import { atLeast, lacks } from '../support/needs.ts';
+import { lacks } from '../support/needs.ts';
 
 const BPFTOOL = '/usr/sbin/bpftool';
 const FILE = basename(import.meta.filename);
@@ -309,8 +309,7 @@ describeKernel('an object made by the builder', () => {
     expect(excerpt.source).toMatch(new RegExp(`^@ ${FILE}:\\d+$`));
   });
 
-  // Earlier kernels take no constant into a context.
-  test.skipIf(!atLeast('6.5'))(
+  test.skipIf(lacks('constants into a context'))(
     'the examples of the docs load, and the one that is refused is refused so',
     async () => {
       for (const { spec, refused } of await runExamples()) {

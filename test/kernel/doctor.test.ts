@@ -136,8 +136,8 @@ describeKernel('what outlives its process', () => {
     }
   });
 
-  test('is found in tc: a filter that tc(8) made', () => {
-    if (!existsSync('/sbin/tc')) return;
+  test('is found in tc: a filter that tc(8) made', ({ skip }) => {
+    if (!existsSync('/sbin/tc')) skip('iproute2 is not installed');
     const tc = (...args: string[]): string => execFileSync('/sbin/tc', args, { encoding: 'utf8' });
     const path = mkdtempSync('/tmp/tsbpf-tc-');
     mountBpffs(path);
@@ -161,9 +161,9 @@ describeKernel('what outlives its process', () => {
     }
   });
 
-  test('is found in cgroups: a program without a link', () => {
+  test('is found in cgroups: a program without a link', ({ skip }) => {
     const [root] = mountsOf(thisMachine(), 'cgroup2');
-    if (root === undefined) return;
+    if (root === undefined) return skip('no cgroup2 is mounted');
     const path = mkdtempSync(join(root, 'tsbpf-'));
     const fd = openSync(path, 'r');
     const program = Program.load({ name: NAME, type: 'cgroup_skb', code: returns(1), license: 'GPL' });

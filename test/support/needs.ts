@@ -45,6 +45,10 @@ const ROWS = {
   'isa v4': { since: '6.6' },
   may_goto: { since: '6.9' },
   load_acquire: { since: '6.15' },
+  'the links of the docs': { since: '6.7' },
+  'constants into a context': { since: '6.5' },
+  'calls and maps in the log': { since: '6.12' },
+  "the verifier's words of 6.18": { since: '6.18' },
 } as const satisfies Readonly<Record<string, Row>>;
 
 export type Need = keyof typeof ROWS;

@@ -1,3 +1,4 @@
+import { SLOT_SIZE } from '../../isa/slot.ts';
 import type { Endian } from '../../util/bytes.ts';
 import type { DebugTables } from '../dwarf/debug-tables.ts';
 import type { Argument, Expr, InsnStatement, Range, Statement } from '../syntax/ast.ts';
@@ -16,8 +17,6 @@ import { constantsSection } from './variables.ts';
 /** A directive line, as its handler sees it. */
 export type DirectiveStatement = Extract<Statement, { kind: 'directive' }>;
 export type DirectiveHandler = (assembler: Assembler, line: DirectiveStatement) => void;
-
-const SLOT = 8;
 
 /** A version of the instruction set as compilers know it (`-mcpu`); the last of them reaches Linux 6.6. */
 export type CpuVersion = 'v1' | 'v2' | 'v3' | 'v4';
@@ -107,7 +106,7 @@ export class Assembler {
       if (load !== insn) {
         if (load) this.instruction(load);
         // Its place is kept, for what stands behind it.
-        else if (this.hasRoom(insn, SLOT)) current.reserve(SLOT);
+        else if (this.hasRoom(insn, SLOT_SIZE)) current.reserve(SLOT_SIZE);
         return;
       }
     }
@@ -119,7 +118,7 @@ export class Assembler {
       );
       return;
     }
-    if (this.hasRoom(insn, SLOT * insn.def.slots)) this.code.take(insn);
+    if (this.hasRoom(insn, SLOT_SIZE * insn.def.slots)) this.code.take(insn);
   }
 
   /** `r2 = ctx.data` is a load from the context, which programs are given in r1. */

@@ -1,4 +1,5 @@
 import { findInsn } from '../../isa/insn-table.ts';
+import { SLOT_SIZE } from '../../isa/slot.ts';
 import type { InsnStatement } from '../syntax/ast.ts';
 import { isPlainName } from '../syntax/plain-expression.ts';
 import { takeInsn } from '../syntax/plain-insn.ts';
@@ -9,7 +10,6 @@ import type { InsnWriter } from './hot-lines.ts';
 import { MAX_SECTION_SIZE, type SectionBuilder } from './section-builder.ts';
 import type { AsmSymbol } from './symbols.ts';
 
-const SLOT = 8;
 const LDDW = findInsn('lddw')!.opcode;
 const MIN_S16 = -0x8000;
 const MAX_S16 = 0x7fff;
@@ -31,8 +31,8 @@ export class CodeWriter implements InsnWriter {
   take(insn: InsnStatement): void {
     const { current } = this.#assembler;
     current.hasCode = true;
-    if (current.size % SLOT !== 0) current.misaligned ??= insn;
-    const offset = current.reserve(SLOT * insn.def.slots);
+    if (current.size % SLOT_SIZE !== 0) current.misaligned ??= insn;
+    const offset = current.reserve(SLOT_SIZE * insn.def.slots);
     current.place(offset, insn.start);
     if (!writeAtOnce(this.#assembler, current, offset, insn)) this.#later(current, offset, insn);
   }
@@ -40,9 +40,9 @@ export class CodeWriter implements InsnWriter {
   /** An instruction whose fields are numbers already: see `HotLines`. */
   write(opcode: number, dst: number, src: number, off: number, imm: number, place: number): boolean {
     const { current } = this.#assembler;
-    if (!current.stored || current.size % SLOT !== 0 || current.size >= MAX_SECTION_SIZE) return false;
+    if (!current.stored || current.size % SLOT_SIZE !== 0 || current.size >= MAX_SECTION_SIZE) return false;
     current.hasCode = true;
-    const offset = current.reserve(SLOT);
+    const offset = current.reserve(SLOT_SIZE);
     current.place(offset, place);
     putInsn(current.buffer, offset, this.#little, opcode, dst, src, off, imm);
     return true;
@@ -59,7 +59,7 @@ export class CodeWriter implements InsnWriter {
     if (!this.write(LDDW, dst, 0, 0, value - high * 2 ** 32, place)) return false;
     // Its second slot has nothing but the upper half.
     const { current } = this.#assembler;
-    const offset = current.reserve(SLOT);
+    const offset = current.reserve(SLOT_SIZE);
     putInsn(current.buffer, offset, this.#little, 0, 0, 0, 0, high);
     return true;
   }
@@ -74,7 +74,7 @@ export class CodeWriter implements InsnWriter {
     let distance = 0;
     if (symbol.defined) {
       if (symbol.section !== current) return false;
-      distance = (symbol.value - current.size) / SLOT - 1;
+      distance = (symbol.value - current.size) / SLOT_SIZE - 1;
       if (distance < MIN_S16 || !Number.isInteger(distance)) return false;
     } else if (symbol.jumpsFrom !== undefined && symbol.jumpsFrom !== current) return false;
     const offset = current.size;
@@ -103,7 +103,7 @@ export class CodeWriter implements InsnWriter {
     const { waiting, jumps, jumpsFrom } = symbol;
     for (let at = 0; at < jumps.length; at++) {
       const offset = jumps[at]!;
-      const distance = (symbol.value - offset) / SLOT - 1;
+      const distance = (symbol.value - offset) / SLOT_SIZE - 1;
       if (symbol.section === jumpsFrom && distance <= MAX_S16 && Number.isInteger(distance))
         putOffset(jumpsFrom!.buffer, offset, this.#little, distance);
       else jumpsFrom!.items.push({ kind: 'insn', offset, insn: this.#readAgain(jumpsFrom!, offset) });

@@ -1,4 +1,5 @@
 import { BtfBuilder } from '../../btf/build.ts';
+import { SLOT_SIZE } from '../../isa/slot.ts';
 import { btfExtBytes, type ExtSection } from '../../object/btf-ext-bytes.ts';
 import { SectionType } from '../../object/relocatable.ts';
 import { lineText, positionAt } from '../../util/diagnostic.ts';
@@ -23,8 +24,6 @@ export interface PlacedVariable {
   readonly offset: number;
   readonly size: number;
 }
-
-const SLOT = 8;
 
 /**
  * The debug information of what the file describes itself: `.BTF` with functions, variables, maps and
@@ -133,7 +132,7 @@ export class DebugInfo {
     const out: ExtSection['lines'][number][] = [];
     if (starts.size === 0) return out;
     let last: string | undefined;
-    for (let offset = 0; offset < section.size; offset += SLOT) {
+    for (let offset = 0; offset < section.size; offset += SLOT_SIZE) {
       // A function that begins with bytes of data is shown where it is declared.
       const place = section.placeOf(offset) ?? starts.get(offset);
       if (place === undefined) continue;

@@ -1,4 +1,5 @@
 import { findInsn, type InsnDef } from '../../isa/insn-table.ts';
+import { SLOT_SIZE } from '../../isa/slot.ts';
 import { RelocationType, SectionFlag } from '../../object/relocatable.ts';
 import { type Endian, viewOf } from '../../util/bytes.ts';
 import type { Expr, InsnStatement } from '../syntax/ast.ts';
@@ -22,7 +23,6 @@ type Address = Extract<Value, { kind: 'address' }>;
 type InsnItem = Extract<Item, { kind: 'insn' }>;
 type DataItem = Extract<Item, { kind: 'data' }>;
 
-const SLOT = 8;
 /** Shorter names are alike without being each other's misspelling. */
 const MIN_SLIP_LENGTH = 4;
 const MIN_S32 = -(2n ** 31n);
@@ -221,7 +221,7 @@ export class Emitter {
     const low = Number(BigInt.asIntN(32, bits));
     const high = Number(BigInt.asIntN(32, bits >> 32n));
     this.#put(view, offset, { def: insn.def, dst: insn.dst, src: insn.src, off: 0, imm: low });
-    view.setInt32(offset + SLOT + 4, value.kind === 'number' ? high : 0, this.#little);
+    view.setInt32(offset + SLOT_SIZE + 4, value.kind === 'number' ? high : 0, this.#little);
   }
 
   /** What `core.…(…)` is here; a loader is told to write what it is in its kernel. */
@@ -311,7 +311,7 @@ export class Emitter {
   }
 
   #slots(target: Expr, bytes: number): number | undefined {
-    if (bytes % SLOT === 0) return bytes / SLOT - 1;
+    if (bytes % SLOT_SIZE === 0) return bytes / SLOT_SIZE - 1;
     return this.#error(
       target,
       'misaligned-target',
@@ -354,7 +354,7 @@ export class Emitter {
       return;
     }
     // `call runtime` names its callee by a BTF id, and a module of it by an index.
-    if (local) noteCalledPlace(this.#own, section, offset + (Number(value) + 1) * SLOT);
+    if (local) noteCalledPlace(this.#own, section, offset + (Number(value) + 1) * SLOT_SIZE);
     const def = insn.def.src === 2 ? insn.def : findInsn(local ? 'call_local' : 'call')!;
     const off = this.#offField(insn, section, offset);
     if (off !== undefined) this.#put(view, offset, { def, dst: 0, src: 0, off, imm: Number(value) });

@@ -1,4 +1,5 @@
 import type { FlowReference } from '../../flow/graph.ts';
+import { SLOT_SIZE } from '../../isa/slot.ts';
 import { isGplCompatible } from '../../object/license.ts';
 import { RelocationType, SectionFlag } from '../../object/relocatable.ts';
 import { programKind } from '../../object/section-names.ts';
@@ -11,15 +12,14 @@ import type { PendingRelocation } from './emit.ts';
 import type { SectionBuilder } from './section-builder.ts';
 import { isSymbol } from './symbols.ts';
 
-const SLOT = 8;
-
 /** Longer code than this nobody wrote by hand, and analysing it would take longer than assembling it. */
 const MAX_CHECKED_SLOTS = 16_384;
 
 /** Warns of code that assembles and cannot work, or does not do what it looks like. */
 export function reportFindings(assembler: Assembler, relocations: readonly PendingRelocation[]): void {
   for (const section of assembler.sections) {
-    if (!section.hasCode || section.size > MAX_CHECKED_SLOTS * SLOT || section.size % SLOT !== 0) continue;
+    if (!section.hasCode || section.size > MAX_CHECKED_SLOTS * SLOT_SIZE || section.size % SLOT_SIZE !== 0)
+      continue;
     const functions = functionsOf(assembler, section);
     if (functions.length === 0) continue;
     const own = relocations.filter((one) => one.section === section);
@@ -55,7 +55,7 @@ function checked(
   isProgram: boolean,
   progType: CheckedFunction['progType'],
 ): CheckedFunction {
-  return { name, slot: start / SLOT, slots: (end - start) / SLOT, isProgram, progType };
+  return { name, slot: start / SLOT_SIZE, slots: (end - start) / SLOT_SIZE, isProgram, progType };
 }
 
 /** What relocations stand for that the bytes do not say. */
@@ -66,13 +66,13 @@ function referencesOf(
 ): ReadonlyMap<number, FlowReference> {
   const references = new Map<number, FlowReference>();
   for (const { offset, type, target } of relocations) {
-    if (type !== RelocationType.R_BPF_64_32) references.set(offset / SLOT, { kind: 'address' });
+    if (type !== RelocationType.R_BPF_64_32) references.set(offset / SLOT_SIZE, { kind: 'address' });
     else if (isSymbol(target) && target.section === section)
-      references.set(offset / SLOT, { kind: 'function', target: target.value / SLOT });
-    else references.set(offset / SLOT, { kind: 'extern' });
+      references.set(offset / SLOT_SIZE, { kind: 'function', target: target.value / SLOT_SIZE });
+    else references.set(offset / SLOT_SIZE, { kind: 'extern' });
   }
   for (const { at } of language.cores)
-    if (at.section === section) references.set(at.offset / SLOT, { kind: 'patched' });
+    if (at.section === section) references.set(at.offset / SLOT_SIZE, { kind: 'patched' });
   return references;
 }
 
@@ -83,13 +83,13 @@ function constantAt(
   relocations: readonly PendingRelocation[],
   slot: number,
 ): Uint8Array | undefined {
-  const relocation = relocations.find(({ offset }) => offset === slot * SLOT);
+  const relocation = relocations.find(({ offset }) => offset === slot * SLOT_SIZE);
   if (!relocation) return undefined;
   const { target } = relocation;
   const data = isSymbol(target) ? target.section : target;
   if (!data?.stored || (data.flags & SectionFlag.WRITE) !== 0) return undefined;
   const view = new DataView(section.bytes().buffer, section.bytes().byteOffset);
-  const addend = view.getInt32(slot * SLOT + 4, options.endian === 'little');
+  const addend = view.getInt32(slot * SLOT_SIZE + 4, options.endian === 'little');
   return data.bytes().subarray((isSymbol(target) ? target.value : 0) + addend);
 }
 
@@ -111,7 +111,7 @@ function report(assembler: Assembler, section: SectionBuilder, finding: Finding)
 
 /** The statement that an instruction comes from. */
 function rangeOf({ problems }: Assembler, section: SectionBuilder, slot: number): Range | undefined {
-  const start = section.placeOf(slot * SLOT);
+  const start = section.placeOf(slot * SLOT_SIZE);
   if (start === undefined) return undefined;
   const { readable, base } = problems.sources.bufferAt(start);
   const at = start - base;

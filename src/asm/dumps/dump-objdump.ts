@@ -1,4 +1,5 @@
 import { decodeInsnAt, encodeInsns, type Instruction, reservedFields } from '../../isa/codec.ts';
+import { SLOT_SIZE } from '../../isa/slot.ts';
 import type { Endian } from '../../util/bytes.ts';
 import { fromHex, toHex } from '../../util/bytes.ts';
 import type { SourceText } from '../../util/diagnostic.ts';
@@ -15,8 +16,6 @@ const RELOCATION = /^\t+([0-9a-f]{8,16}):[ \t]+(\S+)\t(.+)$/;
 const ZEROS = /^\t+\.\.\.$/;
 /** Labels that compilers leave in an object: no functions. */
 const INNER_LABEL = /^(?:L|\.L)BB\d+_\d+$/;
-
-const SLOT = 8;
 
 /** One line of instructions or bytes. */
 interface Code {
@@ -100,7 +99,7 @@ function endianOf(entries: readonly Entry[]): Endian | undefined {
 }
 
 function isWhole(bytes: Uint8Array | undefined): bytes is Uint8Array {
-  return bytes?.length === SLOT || bytes?.length === 2 * SLOT;
+  return bytes?.length === SLOT_SIZE || bytes?.length === 2 * SLOT_SIZE;
 }
 
 /** LLVM before 19 prints numbers as decimals. */
@@ -195,7 +194,7 @@ class ObjdumpReader {
 
   /** `...` stands for zeros, as many as lead to what comes next. */
   #zeros(from: Range, next: Entry | undefined): void {
-    if (next?.kind === 'code') this.#fillTo(next.slot * SLOT, from);
+    if (next?.kind === 'code') this.#fillTo(next.slot * SLOT_SIZE, from);
     else if (next?.kind === 'symbol') this.#fillTo(next.address, from);
     else
       this.#writer.problem(from, {
@@ -213,10 +212,10 @@ class ObjdumpReader {
 
   #code(code: Code): void {
     // What a dump's excerpt leaves out before its first line is no part of it.
-    if (this.#size === 0 && code.slot > 0 && !this.#hasSections) this.#size = code.slot * SLOT;
-    this.#fillTo(code.slot * SLOT, code.from);
+    if (this.#size === 0 && code.slot > 0 && !this.#hasSections) this.#size = code.slot * SLOT_SIZE;
+    this.#fillTo(code.slot * SLOT_SIZE, code.from);
     this.#writer.line(this.#textOf(code), code.from);
-    this.#size += code.bytes?.length ?? (/ ll$|^ld_pseudo/.test(code.text) ? 2 : 1) * SLOT;
+    this.#size += code.bytes?.length ?? (/ ll$|^ld_pseudo/.test(code.text) ? 2 : 1) * SLOT_SIZE;
   }
 
   get #hasSections(): boolean {
@@ -272,7 +271,7 @@ class ObjdumpReader {
     const value = numberOf(given!);
     if (wide) return `${wide[1]} = ${name}${value === 0n ? '' : signed(BigInt.asIntN(32, value))} ll`;
     // A call counts slots from the next instruction, its symbol's place bytes.
-    const addend = (value + 1n) * BigInt(SLOT);
+    const addend = (value + 1n) * BigInt(SLOT_SIZE);
     return `call ${name}${addend === 0n ? '' : signed(addend)}`;
   }
 

@@ -1,13 +1,12 @@
 import { type Btf, btfCodec, parseBtf } from '../../btf/index.ts';
-import { BpfMap, PerfBuffer, RingBuffer, runningKernel, TracePipe } from '../../kernel/index.ts';
-import { allIds } from '../../syscall/index.ts';
+import { PerfBuffer, RingBuffer, runningKernel, TracePipe } from '../../kernel/index.ts';
 import { toHex } from '../../util/bytes.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import type { FieldType } from '../../util/struct.ts';
-import { didYouMean } from '../../util/suggest.ts';
 import { ExitCode } from '../exit.ts';
 import { type CommonOptions, print, readInput, tell } from '../io.ts';
 import { readSpec } from '../source.ts';
+import { openMap, takeWhich } from '../which.ts';
 
 export interface TailOptions extends CommonOptions {
   /** Records to print before it ends. */
@@ -23,7 +22,7 @@ export interface TailOptions extends CommonOptions {
 /** `tsbpf ring tail`. */
 export async function ring(name: string, options: TailOptions): Promise<ExitCode> {
   const codec = await codecOf(options);
-  using map = openMap(name);
+  using map = openMap(takeWhich([name]).which);
   using reader = RingBuffer.open(map, {
     decode: (record) => (codec ? record.decode(codec) : record.copy()),
   });
@@ -35,7 +34,7 @@ export async function ring(name: string, options: TailOptions): Promise<ExitCode
 /** `tsbpf perf tail`: for as long as it runs, the map's slots are its own. */
 export async function perf(name: string, options: TailOptions): Promise<ExitCode> {
   const codec = await codecOf(options);
-  using map = openMap(name);
+  using map = openMap(takeWhich([name]).which);
   using reader = PerfBuffer.open(map, {
     decode: (record) => (codec ? record.decode(codec) : record.copy()),
     onLost: ({ cpu, count }) => {
@@ -109,35 +108,6 @@ function plain(_key: string, value: unknown): unknown {
 
 function text(data: unknown): string {
   return data instanceof Uint8Array ? toHex(data, ' ') : JSON.stringify(data, plain);
-}
-
-/**
- * A map by its id, its pin or its name.
- *
- * @throws {TsbpfError} `MAP_NOT_FOUND`, `MAP_AMBIGUOUS`
- */
-function openMap(name: string): BpfMap {
-  if (/^\d+$/.test(name)) return BpfMap.openById(Number(name));
-  if (name.includes('/')) return BpfMap.openPinned(name);
-  const found: { id: number; name: string }[] = [];
-  for (const id of allIds('MAP')) {
-    try {
-      using map = BpfMap.openById(id);
-      found.push({ id, name: map.name });
-    } catch (error) {
-      // It is gone by now.
-      if (!(error instanceof TsbpfError) || error.code !== 'ENOENT') throw error;
-    }
-  }
-  const ids = found.filter((map) => map.name === name.slice(0, 15)).map(({ id }) => id);
-  if (ids.length === 1) return BpfMap.openById(ids[0]!);
-  if (ids.length > 1)
-    throw new TsbpfError('MAP_AMBIGUOUS', `${ids.length} maps are called '${name}'`, {
-      hint: `choose one by its id: ${ids.join(', ')}`,
-    });
-  throw new TsbpfError('MAP_NOT_FOUND', `there is no map '${name}'`, {
-    hint: didYouMean(name, [...new Set(found.map((map) => map.name))])[0] ?? 'a pin is given by its path',
-  });
 }
 
 async function codecOf({ type, btf: file }: TailOptions): Promise<FieldType<unknown> | undefined> {

@@ -3,7 +3,7 @@ import { AttachType, ProgType } from '../../isa/kernel-tables.generated.ts';
 import type { KernelFacts, ProgramKind } from '../../object/spec.ts';
 import type { Fd } from '../../syscall/fd.ts';
 import { TsbpfError } from '../../util/errors.ts';
-import { openModuleBtf } from '../load/module-btf.ts';
+import { ModuleFds } from '../load/module-btf.ts';
 import type { Program } from '../load/program.ts';
 import { functionInProgram } from '../load/program-btf.ts';
 
@@ -70,9 +70,8 @@ function ofProgram(
 /** The targets of one load's programs; modules' types stay open until the programs are loaded. */
 export class AttachTargets {
   readonly #facts: KernelFacts;
-  readonly #own: (fd: Fd) => Fd;
   readonly #programs: Readonly<Record<string, ProgramTarget>>;
-  readonly #modules: Map<string, Fd> = new Map();
+  readonly #modules: ModuleFds;
 
   /** @param programs for programs of the load, by name: functions of others that are loaded already */
   constructor(
@@ -81,7 +80,7 @@ export class AttachTargets {
     programs: Readonly<Record<string, ProgramTarget>> = {},
   ) {
     this.#facts = facts;
-    this.#own = own;
+    this.#modules = new ModuleFds(own);
     this.#programs = programs;
   }
 
@@ -126,7 +125,8 @@ export class AttachTargets {
       if (module !== '' && module !== owner) continue;
       const btfId = types.findByName(row.prefix + name, row.kind);
       // Those of the kernel itself have the lower numbers.
-      if (btfId !== undefined && btfId >= types.firstId) return { btfId, fd: this.#open(owner).number };
+      if (btfId !== undefined && btfId >= types.firstId)
+        return { btfId, fd: this.#modules.open(owner).number };
     }
     throw new TsbpfError(
       'ATTACH_TARGET_NOT_FOUND',
@@ -134,15 +134,7 @@ export class AttachTargets {
     );
   }
 
-  #open(module: string): Fd {
-    const known = this.#modules.get(module);
-    if (known) return known;
-    const fd = this.#own(openModuleBtf(module));
-    this.#modules.set(module, fd);
-    return fd;
-  }
-
   close(): void {
-    for (const fd of this.#modules.values()) fd.close();
+    this.#modules.close();
   }
 }

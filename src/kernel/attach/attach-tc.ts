@@ -1,12 +1,7 @@
 import { ProgType } from '../../isa/kernel-tables.generated.ts';
 import { Errno } from '../../syscall/errno.ts';
 import { SyscallError } from '../../syscall/error.ts';
-import {
-  inNamespace,
-  type NetworkNamespace,
-  type NetworkNamespaceRef,
-  runIn,
-} from '../../syscall/network-namespace.ts';
+import { type NetworkNamespace, type NetworkNamespaceRef, runIn } from '../../syscall/network-namespace.ts';
 import { findLink, type NetworkLink } from '../../syscall/rtnetlink.ts';
 import {
   addClsact,
@@ -119,9 +114,7 @@ function isGone(error: unknown): boolean {
  * @throws {NetlinkError} EEXIST (priority and handle are taken), EPERM
  */
 export function attachTc(program: Program, options: AttachTcOptions): TcAttachment {
-  return inNamespace(options.netns, (namespace) =>
-    runIn(namespace, () => attachHere(program, options, namespace)),
-  );
+  return runIn(options.netns, (namespace) => attachHere(program, options, namespace));
 }
 
 function attachHere(

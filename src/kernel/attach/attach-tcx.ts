@@ -2,12 +2,7 @@ import { AttachType, ProgType } from '../../isa/kernel-tables.generated.ts';
 import { bpfError } from '../../syscall/bpf.ts';
 import { AttachFlag, tryProgAttach, tryProgDetach, tryProgQuery } from '../../syscall/bpf-attach.ts';
 import { Errno } from '../../syscall/errno.ts';
-import {
-  inNamespace,
-  type NetworkNamespace,
-  type NetworkNamespaceRef,
-  runIn,
-} from '../../syscall/network-namespace.ts';
+import { type NetworkNamespace, type NetworkNamespaceRef, runIn } from '../../syscall/network-namespace.ts';
 import { findLink } from '../../syscall/rtnetlink.ts';
 import type { Program } from '../load/program.ts';
 import { type AttachOrder, encodeOrder } from './attach-order.ts';
@@ -89,9 +84,7 @@ export function attachNetkit(program: Program, options: AttachNetkitOptions): Li
  * @throws {SyscallError} EEXIST where this very program is there already; as {@link attachTcx} otherwise
  */
 export function attachTcxProgram(program: Program, options: AttachTcxProgramOptions): TargetAttachment {
-  return inNamespace(options.netns, (namespace) =>
-    runIn(namespace, () => attachHere(program, options, namespace)),
-  );
+  return runIn(options.netns, (namespace) => attachHere(program, options, namespace));
 }
 
 function attachHere(

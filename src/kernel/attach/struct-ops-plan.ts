@@ -4,7 +4,7 @@ import { Errno } from '../../syscall/errno.ts';
 import { SyscallError } from '../../syscall/error.ts';
 import type { Fd } from '../../syscall/fd.ts';
 import { TsbpfError } from '../../util/errors.ts';
-import { openModuleBtf } from '../load/module-btf.ts';
+import { ModuleFds } from '../load/module-btf.ts';
 import type { Program } from '../load/program.ts';
 import { BpfMap } from '../maps/map.ts';
 import type { AttachTarget } from './attach-target.ts';
@@ -30,8 +30,7 @@ export class StructOpsPlan {
   /** The programs to load; undefined where the object's own choice stands. */
   readonly programs: readonly string[] | undefined;
   readonly #structs: ReadonlyMap<string, PlannedStruct>;
-  readonly #own: (fd: Fd) => Fd;
-  readonly #modules: Map<string, Fd> = new Map();
+  readonly #modules: ModuleFds;
 
   /**
    * @param wanted as the load's options have it: with programs, the structs that one of them is in
@@ -44,7 +43,7 @@ export class StructOpsPlan {
     facts: KernelFacts,
     own: (fd: Fd) => Fd,
   ) {
-    this.#own = own;
+    this.#modules = new ModuleFds(own);
     this.#structs = new Map(
       wantedMaps(spec, wanted).map((map) => {
         const kernel = kernelStruct(facts, map.structOps!);
@@ -68,7 +67,7 @@ export class StructOpsPlan {
         'STRUCT_OPS_NEEDS_BTF',
         `the kernel does not take the types of the object, which '${map.name}' needs`,
       );
-    const module = kernel.module === undefined ? undefined : this.#open(kernel.module);
+    const module = kernel.module === undefined ? undefined : this.#modules.open(kernel.module);
     return withWords(
       () =>
         BpfMap.create({
@@ -92,7 +91,7 @@ export class StructOpsPlan {
     for (const { kernel, places } of this.#structs.values()) {
       const place = places.find((each) => each.program === program);
       if (!place) continue;
-      const fd = kernel.module === undefined ? undefined : this.#open(kernel.module).number;
+      const fd = kernel.module === undefined ? undefined : this.#modules.open(kernel.module).number;
       return {
         attachTarget: { btfId: kernel.struct.id, fd },
         expectedAttachType: place.memberIndex,
@@ -130,15 +129,7 @@ export class StructOpsPlan {
 
   /** Closes the modules' types, once everything is loaded. */
   close(): void {
-    for (const fd of this.#modules.values()) fd.close();
-  }
-
-  #open(module: string): Fd {
-    const known = this.#modules.get(module);
-    if (known) return known;
-    const fd = this.#own(openModuleBtf(module));
-    this.#modules.set(module, fd);
-    return fd;
+    this.#modules.close();
   }
 
   #programsOf(spec: ObjectSpec, wanted: readonly string[] | undefined): readonly string[] | undefined {

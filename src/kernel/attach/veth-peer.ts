@@ -1,5 +1,4 @@
 import {
-  inNamespace,
   listNetworkNamespaces,
   NetworkNamespace,
   type NetworkNamespaceRef,
@@ -29,7 +28,7 @@ export function vethPeer(
   nameOrIndex: string | number,
   options: { readonly netns?: NetworkNamespaceRef } = {},
 ): VethPeer {
-  return inNamespace(options.netns, (own) => runIn(own, () => peerOf(nameOrIndex, own?.path)));
+  return runIn(options.netns, (own) => peerOf(nameOrIndex, own?.path));
 }
 
 function peerOf(nameOrIndex: string | number, ownPath = OWN_NAMESPACE): VethPeer {

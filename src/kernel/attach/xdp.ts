@@ -4,12 +4,7 @@ import { fdById } from '../../syscall/bpf-object.ts';
 import { Errno } from '../../syscall/errno.ts';
 import { SyscallError } from '../../syscall/error.ts';
 import { Fd } from '../../syscall/fd.ts';
-import {
-  inNamespace,
-  type NetworkNamespace,
-  type NetworkNamespaceRef,
-  runIn,
-} from '../../syscall/network-namespace.ts';
+import { type NetworkNamespace, type NetworkNamespaceRef, runIn } from '../../syscall/network-namespace.ts';
 import {
   findLink,
   listLinks,
@@ -214,9 +209,7 @@ export function attachXdp(program: Program, options: AttachXdpOptions): XdpAttac
       `program '${program.name}' is of type ${program.typeName}; an interface takes xdp programs`,
     );
   }
-  return inNamespace(options.netns, (namespace) =>
-    runIn(namespace, () => attachHere(program, options, namespace)),
-  );
+  return runIn(options.netns, (namespace) => attachHere(program, options, namespace));
 }
 
 function attachHere(

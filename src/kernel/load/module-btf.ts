@@ -13,7 +13,7 @@ const PSEUDO_BTF_ID = 3;
  *
  * @throws {SyscallError} EPERM without CAP_SYS_ADMIN @throws {TsbpfError} `MODULE_GONE`
  */
-export function openModuleBtf(module: string): Fd {
+function openModuleBtf(module: string): Fd {
   for (const id of allIds('BTF')) {
     const fd = new Fd(fdById('BTF', id), `the types of module ${module}`);
     const { name, ofKernel } = btfInfo(fd.number);
@@ -25,11 +25,8 @@ export function openModuleBtf(module: string): Fd {
   });
 }
 
-/**
- * What the programs of one load use of kernel modules: their types, opened once each and held
- * until the programs are loaded, which then hold them.
- */
-export class ModuleTypes {
+/** The types of the modules that one load uses, opened once each and held until everything is loaded. */
+export class ModuleFds {
   readonly #fds: Map<string, Fd> = new Map();
   readonly #own: (fd: Fd) => Fd;
 
@@ -38,10 +35,43 @@ export class ModuleTypes {
     this.#own = own;
   }
 
+  /** @throws {SyscallError} EPERM without CAP_SYS_ADMIN @throws {TsbpfError} `MODULE_GONE` */
+  open(module: string): Fd {
+    let fd = this.#fds.get(module);
+    if (!fd) {
+      fd = this.#own(openModuleBtf(module));
+      this.#fds.set(module, fd);
+    }
+    return fd;
+  }
+
+  /** By the modules' names, in the order in which they were opened. */
+  get opened(): ReadonlyMap<string, Fd> {
+    return this.#fds;
+  }
+
+  close(): void {
+    for (const fd of this.#fds.values()) fd.close();
+  }
+}
+
+/**
+ * What the programs of one load use of kernel modules: their types, opened once each and held
+ * until the programs are loaded, which then hold them.
+ */
+export class ModuleTypes {
+  readonly #modules: ModuleFds;
+
+  /** @param own called with each descriptor as soon as it is open */
+  constructor(own: (fd: Fd) => Fd) {
+    this.#modules = new ModuleFds(own);
+  }
+
   /** Their descriptors, from place 1 on: a call with place 0 is one of the kernel's own functions. */
   get fdArray(): Uint8Array | undefined {
-    if (this.#fds.size === 0) return undefined;
-    const numbers = Int32Array.of(0, ...[...this.#fds.values()].map(({ number }) => number));
+    const { opened } = this.#modules;
+    if (opened.size === 0) return undefined;
+    const numbers = Int32Array.of(0, ...[...opened.values()].map(({ number }) => number));
     return new Uint8Array(numbers.buffer);
   }
 
@@ -51,23 +81,14 @@ export class ModuleTypes {
       const found = relocations.find((each) => each.kind === 'extern' && each.name === name);
       if (found?.kind !== 'extern' || !found.module) return undefined;
       const { name: module, type } = found.module;
-      const fd = this.#open(module);
-      const place = [...this.#fds.keys()].indexOf(module) + 1;
+      const fd = this.#modules.open(module);
+      const place = [...this.#modules.opened.keys()].indexOf(module) + 1;
       const [src, upper] = use === 'call' ? [PSEUDO_KFUNC_CALL, place] : [PSEUDO_BTF_ID, fd.number];
       return { src, imm64: (BigInt(upper) << 32n) | BigInt(type) };
     };
   }
 
   close(): void {
-    for (const fd of this.#fds.values()) fd.close();
-  }
-
-  #open(module: string): Fd {
-    let fd = this.#fds.get(module);
-    if (!fd) {
-      fd = this.#own(openModuleBtf(module));
-      this.#fds.set(module, fd);
-    }
-    return fd;
+    this.#modules.close();
   }
 }

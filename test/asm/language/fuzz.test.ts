@@ -4,6 +4,7 @@ import { assemble, formatSource } from '../../../src/asm/index.ts';
 import { writeElf } from '../../../src/elf/index.ts';
 import { renderDiagnostics, type SourceText } from '../../../src/util/index.ts';
 import { fc, test as property } from '../../support/property.ts';
+import { mutationsOf, soupOf } from '../fuzz-texts.ts';
 import { describeObject } from '../tools.ts';
 
 const WORDS = [
@@ -56,9 +57,7 @@ const WORDS = [
     '.include "self"',
   ],
 ];
-const soup = fc
-  .array(fc.tuple(fc.constantFrom(...WORDS), fc.constantFrom(' ', '', ' ')), { maxLength: 100 })
-  .map((words) => words.map(([word, space]) => word + space).join(''));
+const soup = soupOf(WORDS, 100);
 
 const root = new URL('../../../', import.meta.url);
 const page = readFileSync(new URL('docs/language.md', root), 'utf8');
@@ -68,15 +67,7 @@ const real = [
     .filter((name) => name.endsWith('.s'))
     .map((name) => readFileSync(new URL(`bpf/${name}`, root), 'utf8')),
 ];
-const mutation = fc.record({ at: fc.nat(), remove: fc.nat(12), insert: fc.constantFrom('', ...WORDS) });
-const mutated = fc
-  .tuple(fc.constantFrom(...real), fc.array(mutation, { minLength: 1, maxLength: 8 }))
-  .map(([text, mutations]) =>
-    mutations.reduce((changed, { at, remove, insert }) => {
-      const place = changed.length === 0 ? 0 : at % changed.length;
-      return changed.slice(0, place) + insert + changed.slice(place + remove);
-    }, text),
-  );
+const mutated = mutationsOf(real, WORDS);
 
 /** Whatever the text: an object, or problems with a place in it, in what it includes or in what its macros become. */
 function check(text: string, endian: 'little' | 'big' = 'little'): string[] {
