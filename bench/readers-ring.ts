@@ -14,8 +14,8 @@ for (let round = 0; round < rounds; round++) {
   program.testRun({ data: new Uint8Array(64), repeat: records });
   const start = process.hrtime.bigint();
   reader.consume((record) => {
-    sum = (sum + record.u32(0)) | 0;
+    sum ^= record.u32(0);
   });
   console.log(Number(process.hrtime.bigint() - start));
 }
-process.exitCode = sum === 1 ? 1 : 0;
+process.exitCode = sum === -1 ? 1 : 0;

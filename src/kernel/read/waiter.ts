@@ -2,6 +2,9 @@ import { epollAdd, epollTake, openEpoll } from '../../syscall/epoll.ts';
 import type { Fd } from '../../syscall/fd.ts';
 import { type PollHandle, pollDescriptor } from '../../syscall/native.ts';
 
+/** What is put behind it runs once the promises that are settled now had their turn. */
+const SETTLED: Promise<void> = Promise.resolve();
+
 /**
  * Waits for descriptors in the event loop of Node: no thread, no timer. The descriptors are in one
  * epoll set that reports edges. Levels would not do: a ring whose first record is still being
@@ -11,11 +14,13 @@ import { type PollHandle, pollDescriptor } from '../../syscall/native.ts';
  */
 export class Waiter {
   readonly #epoll: Fd;
-  readonly #waiting: Set<() => void> = new Set();
+  #waiting: readonly (() => void)[] = [];
   #handle: PollHandle | undefined;
   #referenced = false;
   #keepAlive = true;
   #closed = false;
+  #delivering = false;
+  readonly #after = (): void => this.#quiet();
 
   constructor(what: string) {
     this.#epoll = openEpoll(`the readiness of ${what}`);
@@ -57,10 +62,10 @@ export class Waiter {
   /** Calls back each time something may have become ready, and when this is closed. @returns what ends it */
   listen(callback: () => void): () => void {
     this.#start();
-    this.#waiting.add(callback);
+    this.#waiting = [...this.#waiting, callback];
     this.#reference();
     return () => {
-      this.#waiting.delete(callback);
+      this.#waiting = this.#waiting.filter((each) => each !== callback);
       this.#reference();
     };
   }
@@ -78,7 +83,7 @@ export class Waiter {
     this.#handle = undefined;
     this.#epoll.close();
     this.#tell();
-    this.#waiting.clear();
+    this.#waiting = [];
   }
 
   #start(): void {
@@ -89,20 +94,37 @@ export class Waiter {
     setImmediate(() => setImmediate(() => this.#tell()));
   }
 
+  /**
+   * First those who wait get what they wait for, and a loop comes back for the next record, which is a
+   * microtask away; only then the set is asked to be quiet: a call into the kernel, and letting go of the
+   * handle and taking it again two more, would be a third of what a wake-up takes. What became
+   * ready meanwhile is then told no more, so all look once again.
+   */
   #ready(): void {
+    if (this.#closed) return;
+    this.#delivering = true;
+    this.#tell();
+    void SETTLED.then(this.#after);
+  }
+
+  #quiet(): void {
+    this.#delivering = false;
     if (this.#closed) return;
     try {
       epollTake(this.#epoll);
-      this.#tell();
     } catch (error) {
       throwLater(error);
     }
+    this.#tell();
+    this.#reference();
   }
 
   #tell(): void {
-    for (const callback of [...this.#waiting]) {
+    // Those who begin or cease to wait meanwhile have a new array.
+    const waiting = this.#waiting;
+    for (let index = 0; index < waiting.length; index++) {
       try {
-        callback();
+        waiting[index]!();
       } catch (error) {
         throwLater(error);
       }
@@ -110,8 +132,8 @@ export class Waiter {
   }
 
   #reference(): void {
-    const wanted = this.#keepAlive && this.#waiting.size > 0;
-    if (!this.#handle || wanted === this.#referenced) return;
+    const wanted = this.#keepAlive && this.#waiting.length > 0;
+    if (!this.#handle || wanted === this.#referenced || this.#delivering) return;
     this.#referenced = wanted;
     if (wanted) this.#handle.ref();
     else this.#handle.unref();
