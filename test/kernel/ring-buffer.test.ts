@@ -68,6 +68,8 @@ describeKernel('a ring buffer', () => {
       await settle();
       produce(collection, 3);
       await next;
+      // The kernel is asked after the record was handed out.
+      await settle();
       const before = calls;
       for (let round = 0; round < 20; round++) await settle();
       // A loop that is told of levels would ask in each of its rounds.
