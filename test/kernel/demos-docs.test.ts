@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { runExample, startExample } from '../support/examples.ts';
 import { describeKernel } from '../support/kernel.ts';
+import { lacks, type Need } from '../support/needs.ts';
 
 const page = readFileSync('docs/demonstrations.md', 'utf8');
 const commands = [...page.matchAll(/```sh\n(.*?)```/gs)].flatMap((match) => match[1]!.trim().split('\n'));
@@ -14,12 +15,19 @@ const ENDLESS: Readonly<Record<string, RegExp>> = {
   execve: /listening; Ctrl-C ends it/,
 };
 
+const NEEDS: Readonly<Record<string, Need>> = {
+  'hot-swap': 'patching of code that runs',
+  'map-tour': 'arena',
+};
+
 /** Parts of others. */
 const PARTS = ['frames', 'hosts', 'peer', 'run', 'sockets'];
 
 describeKernel('the commands of docs/demonstrations.md', () => {
-  test.each(commands)('%s', async (command) => {
+  test.for(commands)('%s', async (command, { skip }) => {
     const [, name, rest] = PREFIX.exec(command)!;
+    const need = NEEDS[name!];
+    if (need && lacks(need)) skip(lacks(need));
     const args = rest === '' ? [] : rest!.split(' ');
     const ready = args.length === 0 ? ENDLESS[name!] : undefined;
     if (ready) {

@@ -1,11 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { expect, test } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isAnswered, LEFT, Peer, PROTOCOLS, RIGHT } from '../../examples/hosts.ts';
 import { attachTc, attachXdp, loadCollection } from '../../src/kernel/index.ts';
 import { runExample, startExample } from '../support/examples.ts';
 import { describeKernel } from '../support/kernel.ts';
+import { lacks } from '../support/needs.ts';
 
 const TC = '/usr/sbin/tc';
 const hasTc = spawnSync(TC, ['-V'], { stdio: 'ignore' }).status === 0;
@@ -92,12 +94,22 @@ describeKernel('the demonstration that drops TCP', () => {
 });
 
 describeKernel('the demonstration of a root array', () => {
-  const folders = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('tsbpf-hot-swap-'));
+  // A folder for temporary files of its own, in which nothing may stay.
+  const { TMPDIR } = process.env;
+  const folder = mkdtempSync(join(tmpdir(), 'tsbpf-demos-'));
+  beforeAll(() => {
+    process.env.TMPDIR = folder;
+  });
+  afterAll(() => {
+    if (TMPDIR === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = TMPDIR;
+    rmSync(folder, { recursive: true });
+  });
+  const swap = test.skipIf(lacks('patching of code that runs'));
 
-  test.each(['bpf/hot_swap.o', 'bpf/hot_swap.s'])(
+  swap.each(['bpf/hot_swap.o', 'bpf/hot_swap.s'])(
     '%s: replaced by a second process, and no frame lost',
     (file) => {
-      const before = folders();
       const { status, stdout, stderr } = runExample('hot-swap', '3000', file);
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       expect(stdout).toMatchInlineSnapshot(`
@@ -109,17 +121,16 @@ describeKernel('the demonstration of a root array', () => {
         slot 2 is still filled, its maker gone: true
         "
       `);
-      expect(folders()).toEqual(before);
+      expect(readdirSync(folder)).toEqual([]);
     },
   );
 
-  test('Ctrl-C in the middle leaves nothing', async () => {
-    const before = folders();
+  swap('Ctrl-C in the middle leaves nothing', async () => {
     const example = startExample('hot-swap', '1000000');
     await example.says(/fell through/);
     example.child.kill('SIGINT');
     expect(await example.ended).toBe(130);
-    expect(folders()).toEqual(before);
+    expect(readdirSync(folder)).toEqual([]);
   });
 });
 
@@ -149,7 +160,10 @@ describeKernel('the demonstrations of redirection', () => {
     (file) => {
       const { status, stdout, stderr } = runExample('redirect', 'native', file);
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-      expect(ofAnyCpu(stdout)).toMatchInlineSnapshot(`
+      // An older kernel runs it for those too that the driver then drops.
+      const ran = lacks('devmap that asks the driver') ? 10 : 5;
+      const seen = ofAnyCpu(stdout).replace(`ran for ${ran} frames`, 'ran for 5 frames');
+      expect(seen).toMatchInlineSnapshot(`
         "devmap, slot empty: 0 of 5 frames arrive
         devmap, exit in its slot: 0 of 5 frames arrive
         with a program on the peer: 5 of 5 frames arrive

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { kernelFeatures, runningKernel } from '../../src/kernel/index.ts';
 import { Errno } from '../../src/syscall/index.ts';
 
@@ -9,6 +10,8 @@ interface Row {
   readonly option?: string;
   /** A question to the features: a machine may refuse, whatever its kernel has. */
   readonly refused?: string;
+  /** Why an emulated processor cannot have it. */
+  readonly emulated?: string;
 }
 
 const ROWS = {
@@ -26,6 +29,9 @@ const ROWS = {
   netkit: { since: '6.7', option: 'CONFIG_NETKIT' },
   tcx: { since: '6.6' },
   'netfilter link': { since: '6.4' },
+  'device-bound xdp': { since: '6.3' },
+  'metadata kfuncs': { since: '6.8' },
+  'prog arrays in device-bound xdp': { since: '6.16' },
   'sockmap link': { since: '6.10' },
   'struct_ops link': { since: '6.4' },
   'cgroup of unix sockets': { since: '6.7' },
@@ -46,6 +52,11 @@ const ROWS = {
   may_goto: { since: '6.9' },
   load_acquire: { since: '6.15' },
   'the links of the docs': { since: '6.7' },
+  'devmap that asks the driver': { since: '6.3' },
+  'patching of code that runs': {
+    since: '5.5',
+    emulated: 'emulated processors run stale code while the kernel patches it, and it panics',
+  },
   'constants into a context': { since: '6.5' },
   'calls and maps in the log': { since: '6.12' },
   "the verifier's words of 6.18": { since: '6.18' },
@@ -70,15 +81,21 @@ export function lacks(need: Need): string | undefined {
   return reason;
 }
 
-function reasonOf({ since, option, refused }: Row): string | undefined {
+function reasonOf({ since, option, refused, emulated }: Row): string | undefined {
   if (!atLeast(since)) return `Linux ${since} has it first`;
   const options = runningKernel().kconfig;
   if (option !== undefined && options && (options.get(option) ?? 'n') === 'n')
     return `this kernel was built without ${option}`;
+  if (emulated !== undefined && isEmulated()) return emulated;
   const answer = refused === undefined ? undefined : kernelFeatures().ask(refused);
   if (answer?.state === 'unknown' && answer.errno === Errno.EPERM)
     return 'this machine refuses such programs (EPERM, and the verifier wrote nothing)';
   return undefined;
+}
+
+/** Whether the processors are QEMU's, in software. */
+function isEmulated(): boolean {
+  return /^model name\s*: QEMU TCG/m.test(readFileSync('/proc/cpuinfo', 'latin1'));
 }
 
 /** Whether this kernel can load an object of `bpf/`: the tour has maps of every type. */
