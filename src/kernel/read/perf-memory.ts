@@ -1,5 +1,4 @@
-import { arch } from 'node:process';
-import type { RecordRing } from './record-ring.ts';
+import { LOADS_IN_ORDER, RecordRing, type Walk } from './record-ring.ts';
 import { RecordView } from './record-view.ts';
 
 // A perf ring (Linux, `include/uapi/linux/perf_event.h`): a page that begins with
@@ -20,13 +19,10 @@ const HEADER_SIZE = 8;
 const RAW_DATA = 12;
 const LOST_COUNT = 16;
 /** `data_head` and `data_tail` in the first page. */
-const HEAD_WORD = 1024 / 4;
-const HEAD_QUAD = 1024 / 8;
-const TAIL_QUAD = 1032 / 8;
+const DATA_HEAD = 1024;
+const DATA_TAIL = 1032;
 /** Sizes are u16. */
 const MAX_RECORD_SIZE = 1 << 16;
-
-const LOADS_IN_ORDER = arch === 'x64';
 
 export interface PerfPages {
   readonly control: Uint8Array;
@@ -81,34 +77,27 @@ class PerfData {
 }
 
 /** Reads the ring of one CPU from its oldest record on. */
-export class PerfMemory implements RecordRing {
+export class PerfMemory extends RecordRing {
   view: RecordView;
-  records = 0;
-  lost = 0;
-  readonly discarded = 0;
-  readonly #head: Int32Array;
-  readonly #tail: BigInt64Array;
+  protected readonly walk: Walk;
   readonly #data: PerfData;
   readonly #onLost: ((count: number) => void) | undefined;
-  #position: number;
-  #published: number;
-  #publishedFull: bigint;
-  #stopped = false;
 
   constructor(pages: PerfPages, cpu: number, onLost?: (count: number) => void) {
     const { control, data } = pages;
+    super({
+      head: new Int32Array(control.buffer, control.byteOffset + DATA_HEAD, 1),
+      tail: new BigInt64Array(control.buffer, control.byteOffset + DATA_TAIL, 1),
+      size: data.length,
+    });
     this.#data = new PerfData(data, cpu);
-    this.view = this.#data.whole;
-    this.#head = new Int32Array(control.buffer, control.byteOffset, control.length >>> 2);
-    this.#tail = new BigInt64Array(control.buffer, control.byteOffset, control.length >>> 3);
     this.#onLost = onLost;
-    this.#publishedFull = Atomics.load(this.#tail, TAIL_QUAD);
-    this.#published = Number(BigInt.asIntN(32, this.#publishedFull));
-    this.#position = this.#published;
+    this.view = this.#data.whole;
+    this.walk = LOADS_IN_ORDER ? this.#walkInOrder() : (callback, end) => this.step(callback, end);
   }
 
   next(): boolean {
-    while (!this.#stopped && this.#position !== Atomics.load(this.#head, HEAD_WORD)) {
+    while (!this.stopped && this.position !== this.head) {
       if (!this.#advance()) continue;
       this.records++;
       return true;
@@ -116,85 +105,64 @@ export class PerfMemory implements RecordRing {
     return false;
   }
 
-  consume(callback: (record: RecordView) => unknown, limit: number): number {
-    let count = 0;
-    try {
-      for (;;) {
-        const start = this.#position;
-        count += this.#walk(callback, limit - count);
-        if (count >= limit || this.#stopped || this.#position === start) return count;
-        this.publish();
-      }
-    } finally {
-      this.publish();
-    }
-  }
-
-  /** Calls back until the ring is empty. */
-  #walk(callback: (record: RecordView) => unknown, limit: number): number {
+  /**
+   * What lies in one piece: nearly all records. Written as that of `RingMemory`, for the reasons told there:
+   * with a callback that reads one field 3.9 ns a record, as a method 8.0.
+   */
+  #walkInOrder(): Walk {
     const { words, mask, whole } = this.#data;
-    const often = (mask + 1) >>> 3;
-    let position = this.#position;
-    let published = this.#published;
-    let count = 0;
-    try {
-      const head = Atomics.load(this.#head, HEAD_WORD);
-      while (position !== head && count < limit) {
-        const at = position & mask;
-        const index = at >>> 2;
-        const type = LOADS_IN_ORDER ? words[index]! : Atomics.load(words, index);
-        const size = words[index + 1]! >>> 16;
-        if (type === PERF_RECORD_SAMPLE && size > RAW_DATA && at + size <= mask) {
-          // Nearly all of them: in one piece, with nothing to work out.
+    return (callback, end) => {
+      let position = this.position;
+      let count = 0;
+      if (((position - end) | 0) >= 0) return 0;
+      try {
+        let at = position & mask;
+        let index = at >>> 2;
+        let size = words[index + 1]! >>> 16;
+        // PERF_RECORD_SAMPLE; what the end of the data cuts takes longer.
+        if (words[index] !== 9 || at + size > mask) return 0;
+        let length = words[index + 2]!;
+        // RAW_DATA
+        if (length < 0 || length > size - 12) return 0;
+        position = (position + size) | 0;
+        // Before the callback, which may throw, read on by itself, or close the reader.
+        this.position = position;
+        count = (count + 1) | 0;
+        whole.place((at + 12) | 0, length);
+        callback(whole);
+        if (this.position !== position) return count;
+        while (((position - end) | 0) < 0) {
+          at = position & mask;
+          index = at >>> 2;
+          size = words[index + 1]! >>> 16;
+          if (words[index] !== 9 || at + size > mask) break;
+          length = words[index + 2]!;
+          if (length < 0 || length > size - 12) break;
           position = (position + size) | 0;
-          this.#position = position;
-          whole.place(at + RAW_DATA, Math.max(0, Math.min(words[index + 2]!, size - RAW_DATA)));
-          count++;
+          this.position = position;
+          count = (count + 1) | 0;
+          whole.place((at + 12) | 0, length);
           callback(whole);
-        } else if (this.#advance()) {
-          position = this.#position;
-          count++;
-          callback(this.view);
-          // A loss, or nothing that makes sense; whoever was told may have closed the reader.
-        } else break;
-        // The callback has read on by itself, or closed the reader.
-        if (this.#position !== position) break;
-        if (((position - published) | 0) > often) {
-          this.publish();
-          published = position;
+          if (this.position !== position) break;
         }
+      } finally {
+        this.records += count;
       }
-    } finally {
-      this.records += count;
-    }
-    return count;
-  }
-
-  publish(): void {
-    const moved = (this.#position - this.#published) >>> 0;
-    if (moved === 0 || this.#stopped) return;
-    this.#publishedFull += BigInt(moved);
-    this.#published = this.#position;
-    Atomics.store(this.#tail, TAIL_QUAD, this.#publishedFull);
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    // No record begins here: a walk that is under way sees that something is different.
-    this.#position ^= 1;
+      return count;
+    };
   }
 
   /** Steps over one record. @returns whether it is one that a program wrote */
   #advance(): boolean {
-    const at = this.#position & this.#data.mask;
+    const at = this.position & this.mask;
     const type = this.#data.type(at);
     const size = this.#data.size(at);
     if (size === 0) {
       // No record has this size; whoever wrote over the ring, there is nothing to go on with.
-      this.#position = Atomics.load(this.#head, HEAD_WORD);
+      this.position = this.head;
       return false;
     }
-    this.#position = (this.#position + size) | 0;
+    this.position = (this.position + size) | 0;
     if (type === PERF_RECORD_SAMPLE) {
       this.view = this.#data.sample(at, size);
       return true;
@@ -216,8 +184,7 @@ export class PerfMemory implements RecordRing {
 export function backwardRecords(pages: PerfPages, cpu: number, each: (record: RecordView) => void): void {
   const data = new PerfData(pages.data, cpu);
   const control = pages.control;
-  const quads = new BigInt64Array(control.buffer, control.byteOffset, HEAD_QUAD + 1);
-  const head = Atomics.load(quads, HEAD_QUAD);
+  const head = Atomics.load(new BigInt64Array(control.buffer, control.byteOffset + DATA_HEAD, 1), 0);
   // The head goes down from 0; a ring that has not gone round yet ends there.
   let left = Math.min(data.mask + 1, Number(-head));
   for (let at = Number(BigInt.asIntN(32, head)) & data.mask; left >= HEADER_SIZE; ) {
