@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { runExample } from '../support/examples.ts';
 import { describeKernel } from '../support/kernel.ts';
+import { lacks } from '../support/needs.ts';
 
 describeKernel('the demonstrations of maps', () => {
   test.each(['bpf/forwarding_tables.o', 'bpf/forwarding_tables.s'])(
@@ -23,7 +24,7 @@ describeKernel('the demonstrations of maps', () => {
     },
   );
 
-  test('every type of map, and what it refuses', () => {
+  test.skipIf(lacks('arena'))('every type of map, and what it refuses', () => {
     const { status, stdout, stderr } = runExample('map-tour');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatchInlineSnapshot(`

@@ -109,7 +109,11 @@ async function runOnce(
       collect();
       if (status !== 'running') {
         if (names.every((name) => seen.has(`${name}.json`))) return undefined;
-        return failure ?? `it ended with ${child.signalCode ?? status}`;
+        const how = failure ?? `it ended with ${child.signalCode ?? status}`;
+        running = parsed<Running>(join(results, RUNNING)) ?? running;
+        // A kernel that panics would do so again in the same file.
+        if (running && !seen.has(`${running.name}.json`)) done(cutShort(running, how));
+        return how;
       }
       if (Date.now() >= (runner.deadline ?? Number.POSITIVE_INFINITY)) {
         stop();
@@ -147,9 +151,14 @@ function overdue(
     return seconds < limitSeconds + startSeconds ? undefined : `nothing came after ${running.name}`;
   }
   if (seconds < limitSeconds) return undefined;
-  const where = running.test === undefined ? 'before its first test' : `in '${running.test}'`;
-  const failures = [`it did not end within ${limitSeconds} s: it was ${where}`];
-  return { name: running.name, seconds, passed: 0, skipped: 0, failures };
+  return cutShort(running, `it did not end within ${limitSeconds} s`);
+}
+
+/** A file in the middle of which it ended, as one that failed. */
+function cutShort({ name, since, test }: Running, how: string): FileResult {
+  const where = test === undefined ? 'before its first test' : `in '${test}'`;
+  const seconds = (Date.now() - since) / 1000;
+  return { name, seconds, passed: 0, skipped: 0, failures: [`${how}: it was ${where}`] };
 }
 
 function parsed<T>(file: string): T | undefined {
