@@ -1,9 +1,12 @@
 #!/bin/bash
-# prepare.sh DIR: fetches Debian's newest 6.1 and 6.12 cloud kernels with apt-get, unpacks them in DIR (they are not
-# installed), and makes an initramfs for each that takes this machine's root file system for its own. What is there is kept.
+# prepare.sh DIR [SERIES…]: fetches Debian's newest cloud kernels of 6.1, 6.12 and 6.18, or of these series, with apt-get,
+# unpacks them in DIR (they are not installed), and makes an initramfs for each that takes this machine's root file system for
+# its own. What is there is kept.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$(mkdir -p "$1" && cd "$1" && pwd)
+shift
+[ $# -gt 0 ] || set -- 6.1 6.12 6.18
 cd "$dir"
 
 for tool in apt-get dpkg cpio gzip xz; do
@@ -11,18 +14,40 @@ for tool in apt-get dpkg cpio gzip xz; do
 done
 [ -x /bin/busybox ] || { echo "prepare.sh: busybox is missing (apt-get install busybox-static)" >&2; exit 2; }
 
+# What this Debian does not have comes from the backports of a later one, from package lists of our own.
+apt_options=()
+use_backports() {
+  mkdir -p "$dir/sources" "$dir/lists/partial"
+  cat > "$dir/sources/backports.sources" <<END
+Types: deb
+URIs: http://deb.debian.org/debian
+Suites: trixie-backports
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+END
+  apt_options=(-o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$dir/sources" -o Dir::State::Lists="$dir/lists"
+    -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Acquire::Languages=none)
+  apt-get -q "${apt_options[@]}" update > /dev/null
+}
 newest() {
-  apt-cache pkgnames "linux-image-$1" | grep -E -- "^linux-image-$1[.+].*-cloud-amd64\$" | grep -v unsigned | sort -V | tail -1
+  apt-cache "${apt_options[@]}" pkgnames "linux-image-$1" | grep -E -- "^linux-image-$1[.+].*-cloud-amd64\$" | grep -v unsigned | sort -V | tail -1 || true
 }
 # apt's sandbox user may not write here, and says so on stderr.
-fetch() { (cd "$dir/deb" && apt-get -q download "$@" 2>&1 | grep -v 'unsandboxed' || true); }
+fetch() { (cd "$dir/deb" && apt-get -q "${apt_options[@]}" download "$@" 2>&1 | grep -v 'unsandboxed' || true); }
 
 mkdir -p deb
-for series in 6.1 6.12; do
+for series; do
+  compgen -G "linux-image-$series[.+]*" > /dev/null && continue
+  apt_options=()
   package=$(newest "$series")
+  [ -n "$package" ] || { use_backports && package=$(newest "$series"); }
   [ -n "$package" ] || { echo "prepare.sh: no cloud kernel $series in the package lists (apt-get update?)" >&2; exit 1; }
-  [ -d "$package" ] || { fetch "$package"; dpkg -x deb/"$package"_*.deb "$package"; }
+  fetch "$package"
+  dpkg -x deb/"$package"_*.deb "$package"
+  # Later Debians have it in /usr alone.
+  [ -e "$package/lib" ] || ln -s usr/lib "$package/lib"
 done
+apt_options=()
 if [ ! -x kmod/bin/kmod ]; then
   fetch kmod libkmod2
   for deb in deb/kmod_*.deb deb/libkmod2_*.deb; do dpkg -x "$deb" kmod; done

@@ -1,10 +1,10 @@
-// Runs the kernel tests on this machine and on Debian's 6.1 and 6.12 in QEMU, and prints one table.
+// Runs the kernel tests on this machine and on Debian's 6.1, 6.12 and 6.18 in QEMU, and prints one table.
 //
 //   npm run test:kernels                          all of them, everywhere
 //   npm run test:kernels -- --on 6.1,6.12 map     files whose name has `map`, in the guests
 //   npm run test:kernels -- --quick               the files that say most of a kernel
 //
-// --parallel runs both guests at once, --limit gives up a file after so many seconds, --within all that has not ended.
+// --parallel runs all guests at once, --limit gives up a file after so many seconds, --within all that has not ended.
 //
 // A kernel that cannot be booted here is told with the reason; `--strict` makes that a failure.
 import { spawnSync } from 'node:child_process';
@@ -18,7 +18,7 @@ import { bundleTests, CONFIG } from './bundle.ts';
 import type { FileResult, Outcome } from './result.ts';
 import { type Runner, runWatched } from './watch.ts';
 
-const KERNELS = ['native', '6.1', '6.12'] as const;
+const KERNELS = ['native', '6.1', '6.12', '6.18'] as const;
 type KernelName = (typeof KERNELS)[number];
 
 /** What only guests can run, what old kernels need fall-backs for, and what is used most. */
@@ -178,7 +178,7 @@ function prepare(name: KernelName): string | undefined {
       madeOf(join(kernelsDir, each, 'initramfs.gz'), join(here, 'init.sh')),
   );
   if (ready) return undefined;
-  const { status, stderr } = spawnSync(join(here, 'prepare.sh'), [kernelsDir], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(join(here, 'prepare.sh'), [kernelsDir, name], { encoding: 'utf8' });
   return status === 0 ? undefined : `it cannot be fetched: ${stderr.trim().split('\n').at(-1)}`;
 }
 
