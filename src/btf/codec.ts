@@ -1,6 +1,7 @@
 import { decodeCString, encodeText } from '../util/bytes.ts';
 import { FormatError, OutOfRangeError, TsbpfError } from '../util/errors.ts';
 import type { FieldType } from '../util/struct.ts';
+import { didYouMean } from '../util/suggest.ts';
 import type { Btf } from './btf.ts';
 import { bitField, bool, float, integer } from './codec-numbers.ts';
 import {
@@ -19,6 +20,8 @@ const MAX_DEPTH = 100;
  */
 const MAX_LEAVES_PER_BYTE = 16;
 const MAX_LEAVES = 1 << 16;
+/** More names than this help nobody. */
+const MAX_LISTED = 20;
 
 /** A codec, and how many parts a value has; nested types multiply them. */
 interface Counted {
@@ -149,6 +152,7 @@ interface Field {
 const one = <T>(codec: FieldType<T>): Counted => ({ codec: codec as FieldType<unknown>, leaves: 1 });
 
 function struct(shape: ComposedShape, fields: readonly Field[], align: number): FieldType<unknown> {
+  const keys: ReadonlySet<string> = new Set(fields.map(({ key }) => key));
   return {
     size: shape.size,
     align,
@@ -160,9 +164,19 @@ function struct(shape: ComposedShape, fields: readonly Field[], align: number): 
       return out;
     },
     write(view, offset, value, little, path) {
-      writeFields(fields, view, offset, asObject(value, path), little, path, true);
+      const given = asObject(value, path);
+      for (const key in given)
+        if (!keys.has(key) && Object.hasOwn(given, key)) throw noMember(path, key, keys);
+      writeFields(fields, view, offset, given, little, path, true);
     },
   };
+}
+
+/** What is misspelt would be written as zeros. */
+function noMember(path: string, key: string, keys: ReadonlySet<string>): TsbpfError {
+  return new TsbpfError('BTF_BAD_VALUE', `${path} has no member '${key}'`, {
+    hint: didYouMean(key, [...keys])[0] ?? `it has: ${[...keys].slice(0, MAX_LISTED).join(', ')}`,
+  });
 }
 
 function union(shape: ComposedShape, fields: readonly Field[], align: number): FieldType<unknown> {

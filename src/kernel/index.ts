@@ -58,7 +58,7 @@ export {
   attachSockmap,
   type SockmapOptions,
 } from './attach/attach-socket.ts';
-export type { ProgramTarget } from './attach/attach-target.ts';
+export type { ProgramTarget, TargetOption } from './attach/attach-target.ts';
 export {
   type AttachTcOptions,
   attachTc,
@@ -97,6 +97,8 @@ export { findBinary } from './attach/find-binary.ts';
 export { type Attached, Link, LinkGroup, listLinkInfos, TargetAttachment } from './attach/link.ts';
 export { type InterfaceState, isOccupied, showNet } from './attach/net-state.ts';
 export { attachStructOps, StructOps, StructOpsAttachment, type StructOpsOwner } from './attach/struct-ops.ts';
+export type { StructOpsMembers, StructOpsOptions, StructOpsValue } from './attach/struct-ops-edit.ts';
+export { TC_PROTOCOLS, tcProtocol, tcProtocolName } from './attach/tc-protocol.ts';
 export {
   parseTracepointFormat,
   readTracepointFormat,
@@ -179,8 +181,11 @@ export {
 export { RunStats, type RunStatsSample } from './inspect/run-stats.ts';
 export { parseValueInput, type ValueInput } from './inspect/value-input.ts';
 export { type XlatedLine, type XlatedOptions, xlatedLines, xlatedText } from './inspect/xlated-text.ts';
+export type { BoundDevice, DeviceOption } from './load/bound-device.ts';
 export { Collection, type LoadOptions, loadCollection } from './load/collection.ts';
+export type { LogOptions } from './load/load-log.ts';
 export type { MapLoadAdjustments, MapLoadOptions } from './load/load-maps.ts';
+export type { Variables, VariableValue } from './load/load-variables.ts';
 export {
   type ManagedObject,
   Manager,
@@ -215,7 +220,7 @@ export type { MapValue } from './maps/map-codec.ts';
 export type { MapContent } from './maps/map-elements.ts';
 export type { TailCallTraits } from './maps/map-errors.ts';
 export { MapMemory, type MapMemoryOptions } from './maps/map-memory.ts';
-export type { MapOpenOptions, MapOptions, TailCallTarget } from './maps/map-options.ts';
+export type { MapOpenOptions, MapOptions, ObjectId, TailCallTarget } from './maps/map-options.ts';
 export { perCpuOf } from './maps/per-cpu.ts';
 export { PerCpuMap } from './maps/per-cpu-map.ts';
 export { QueueMap } from './maps/queue-map.ts';

@@ -30,6 +30,11 @@ export const OPERATIONS: readonly Operation[] = [
     needs: ['CAP_BPF', 'CAP_PERFMON'],
   },
   {
+    what: 'putting programs into the functions of the kernel (struct_ops)',
+    commands: ['struct-ops'],
+    needs: ['CAP_BPF', 'CAP_NET_ADMIN', 'CAP_PERFMON'],
+  },
+  {
     what: 'probing functions of processes (uprobe, uretprobe, USDT)',
     commands: ['uprobe'],
     needs: ['CAP_BPF', 'CAP_PERFMON', 'CAP_SYS_ADMIN'],

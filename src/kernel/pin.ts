@@ -1,4 +1,4 @@
-import { readlinkSync, renameSync, unlinkSync } from 'node:fs';
+import { readlinkSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import { objGet, objPin } from '../syscall/bpf-object.ts';
 import { Fd } from '../syscall/fd.ts';
 import { TsbpfError } from '../util/errors.ts';
@@ -25,6 +25,15 @@ export function pinFd(fd: Fd, path: string, options: PinOptions = {}): void {
   }
 }
 
+/** Removes the pins at these paths; one that is gone already is no matter. @throws {TsbpfError} `NOT_PINNED` where there are none */
+export function removePins({ what }: Fd, paths: Set<string>): void {
+  if (paths.size === 0) throw new TsbpfError('NOT_PINNED', `${what} was not pinned through this handle`);
+  for (const path of paths) {
+    rmSync(path, { force: true });
+    paths.delete(path);
+  }
+}
+
 const KIND_LINKS: Readonly<Record<string, DescriptorKind>> = {
   'anon_inode:bpf-map': 'map',
   'anon_inode:bpf-prog': 'program',
@@ -42,6 +51,18 @@ export function kindOfDescriptor(number: number): DescriptorKind | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The kernel answers for whatever a descriptor is one of; taking one for the other would misread it.
+ *
+ * @throws {TsbpfError} `DESCRIPTOR_KIND`
+ */
+export function expectKind(fd: Fd, kind: DescriptorKind): void {
+  const is = kindOfDescriptor(fd.number);
+  // Of what is none of the three the kernel itself refuses to tell.
+  if (is === kind || is === undefined) return;
+  throw new TsbpfError('DESCRIPTOR_KIND', `${fd.what} (descriptor ${fd.number}) is a ${is}, not a ${kind}`);
 }
 
 /** Opens a pin and makes sure of what it is. @throws {TsbpfError} `PIN_KIND` */

@@ -217,11 +217,14 @@ function loadOfData(
   const hint = misplacedMapHint(context, section, symbol, offset, site.code, byteOffset, site.little);
   if (hint) throw context.error('MAP_MISPLACED', `maps/${symbol.name}`, hint.message, hint.hint);
   if (context.relocationsOf(section).length > 0) {
+    const arena = context.roles[section] === 'arena';
     throw context.error(
       'DATA_POINTERS',
       `functions/${site.cut.name}/slots/${byteOffset / SLOT_SIZE}`,
-      `${name} holds pointers, which have no meaning in a map: the kernel does not place data at fixed addresses`,
-      'use a switch, or an array of offsets or of values',
+      arena
+        ? `${name} holds pointers as initial values, but an arena has its address only once it is loaded`
+        : `${name} holds pointers, which have no meaning in a map: the kernel does not place data at fixed addresses`,
+      arena ? 'let a program set them' : 'use a switch, or an array of offsets or of values',
     );
   }
   return { kind: 'mapValue', slot: byteOffset / SLOT_SIZE, map: maps.dataMap(section), offset };

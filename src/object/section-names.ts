@@ -130,6 +130,11 @@ const LONGEST_NAME = Math.max(...SECTION_ROWS.map((row) => row.name.length));
 /** Every section name that the table has, for messages and completion. */
 export const sectionNames: readonly string[] = [...byName.keys()];
 
+/** The attach types that programs of a type may be loaded for, as their sections have them. */
+export function attachTypesOf(progType: number): readonly number[] {
+  return [...new Set(SECTION_ROWS.filter((row) => row.progType === progType).map((row) => row.attachType))];
+}
+
 /** What may stand between a known name and the rest: `xdp/icmp`, `xdp_drop`, `xdp-root`, `tc.main`, `socket1`. */
 const SEPARATOR = /[/_.:\-0-9]/;
 

@@ -67,14 +67,24 @@ const ROWS: readonly HintRow[] = [
     hint: 'a loop must come to an end that the verifier can see: count to a constant, or use bpf_loop(), bpf_for() or may_goto; before Linux 5.3 loops are unrolled',
   },
   {
+    kind: 'branches',
+    pattern: /sequence of \d+ jumps is too complex/,
+    hint: 'of a path at most 8192 branches may wait for their other side: look values up in a map or table in place of comparing one by one, move parts to global functions, or leave with a tail call',
+  },
+  {
     kind: 'complexity',
-    pattern: /BPF program is too large|sequence of \d+ jumps is too complex|too many states/,
+    pattern: /BPF program is too large|too many states/,
     hint: 'every path is walked, and together at most 1000000 instructions: let a loop run less often, move its body to bpf_loop() or to a global function, or leave with a tail call',
   },
   {
     kind: 'gpl',
     pattern: /GPL-restricted function|from non-GPL compatible|GPL compatible/,
     hint: 'it is for GPL-compatible programs only: .license "GPL", or in C char _license[] SEC("license") = "GPL";',
+  },
+  {
+    kind: 'never-sleeps',
+    pattern: /programs can be sleepable/,
+    hint: 'leave the .s of its section out (BPF_F_SLEEPABLE in flags)',
   },
   {
     kind: 'sleepable',
@@ -86,6 +96,11 @@ const ROWS: readonly HintRow[] = [
     pattern:
       /(?:program of this type cannot use helper|unknown func|invalid func|not allowed in probe) ?([\w]*)#?(\d*)/,
     hint: helperHint,
+  },
+  {
+    kind: 'device',
+    pattern: /metadata kfuncs require device-bound program/,
+    hint: "they ask the driver of one interface: load the program for it (device: 'veth0', or tsbpf xdp attach --bound); programs in prog arrays, devmaps and cpumaps cannot call them",
   },
   {
     kind: 'kfunc',
@@ -204,6 +219,11 @@ const ROWS: readonly HintRow[] = [
     pattern:
       /expected prog array map|tail_call abusing map_ptr|tail_calls are not allowed|tail_call is only allowed/,
     hint: 'the second argument of bpf_tail_call() is a map of type prog_array, one and the same on every path; no reference or lock is held, and callers have little on their stacks',
+  },
+  {
+    kind: 'opcode',
+    pattern: /unknown opcode|invalid (?:BPF_\w+|insn|bpf_ld_imm64)|uses? reserved fields/i,
+    hint: 'this kernel has no such instruction, or bits of it that must be zero are not: make it for an older instruction set (clang -mcpu=v3, tsbpf asm --mcpu; tsbpf features isa)',
   },
   {
     kind: 'unreachable',

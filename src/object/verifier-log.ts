@@ -66,6 +66,8 @@ const CHATTER =
 /** Statistics that close every log. */
 const TRAILER =
   /^(?:processed \d+ insns|verification time|stack depth|max_states_per_insn|total_states|peak_states|mark_read|insns processed)/;
+/** Stands where a loader left something out between a log's beginning and its last lines. */
+export const LOG_CUT = '[…]';
 /** The end of a log says why; logs of tens of megabytes need not be cut into lines for that. */
 const EXCERPT_WINDOW = 64 * 1024;
 /** Enough to show every message that is known; more is a dump of something. */
@@ -73,11 +75,11 @@ const MAX_MESSAGES = 8;
 
 /**
  * Finds the failing instruction, what was known before it, and the messages at the end of a verifier
- * log. Any text is taken: what is not understood stands among the messages.
+ * log. Any text is taken: what is not understood stands among the messages. The log's beginning may be
+ * missing; states are then those that the rest tells.
  */
 export function excerptLog(log: string): LogExcerpt {
-  const lines = log
-    .slice(-EXCERPT_WINDOW)
+  const lines = endOf(log)
     .split('\n')
     // Some messages lack their line break.
     .map((line) => line.replace(/(?<=\S)processed \d{1,9} insns \(limit .*$/, ''))
@@ -96,6 +98,15 @@ export function excerptLog(log: string): LogExcerpt {
     messages: messagesAfter(lines.slice(at + 1, end)),
     failures,
   };
+}
+
+/** The last whole lines of a log, nothing of what stands before a gap. */
+function endOf(log: string): string {
+  const tail = log.slice(-EXCERPT_WINDOW);
+  const gap = tail.lastIndexOf(`${LOG_CUT}\n`);
+  if (gap >= 0) return tail.slice(gap + LOG_CUT.length + 1);
+  // A line whose beginning is missing tells of another slot: `123: (95) exit` becomes `3: (95) exit`.
+  return tail.length < log.length ? tail.slice(tail.indexOf('\n') + 1) : tail;
 }
 
 /** Whether a log says nothing but that all went well. */

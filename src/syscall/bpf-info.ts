@@ -28,6 +28,11 @@ export interface ProgInfo {
   readonly runCount: bigint;
   /** Instructions that the verifier walked. */
   readonly verifiedInsns: number;
+  /**
+   * The network card that runs the program itself, with the device and inode of its network namespace. Of one
+   * that was loaded for an interface and runs in its driver the kernel does not tell.
+   */
+  readonly device?: { readonly ifindex: number; readonly netnsDev: bigint; readonly netnsInode: bigint };
 }
 
 /** More maps than one program can use: MAX_USED_MAPS (Linux, `include/linux/bpf_verifier.h`). */
@@ -57,6 +62,9 @@ export function progInfo(fd: number, what = 'the program'): ProgInfo {
     runTimeNs: info.run_time_ns,
     runCount: info.run_cnt,
     verifiedInsns: info.verified_insns,
+    ...(info.ifindex !== 0 && {
+      device: { ifindex: info.ifindex, netnsDev: info.netns_dev, netnsInode: info.netns_ino },
+    }),
   };
 }
 

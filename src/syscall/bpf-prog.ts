@@ -13,6 +13,9 @@ export interface ProgBtfParams {
   readonly lineInfoRecordSize: number;
 }
 
+/** BPF_F_XDP_DEV_BOUND_ONLY (Linux 6.3, `include/uapi/linux/bpf.h`): for the driver of `ifindex`, and not for the card. */
+export const XDP_DEV_BOUND_ONLY: number = 1 << 6;
+
 /** What BPF_PROG_LOAD is given. */
 export interface ProgLoadParams {
   readonly name: string;
@@ -31,6 +34,8 @@ export interface ProgLoadParams {
   /** Descriptors that instructions refer to by their place in it. */
   readonly fdArray?: Uint8Array | undefined;
   readonly tokenFd?: number | undefined;
+  /** The interface that it is for, in the network namespace of the calling thread; 0 or left out for any. */
+  readonly ifindex?: number | undefined;
   readonly log?: { readonly level: number; readonly buffer: Uint8Array } | undefined;
 }
 
@@ -59,6 +64,7 @@ export function tryProgLoad(params: ProgLoadParams): ProgLoadResult {
     kern_version: params.kernelVersion ?? 0,
     prog_flags: ((params.flags ?? 0) | (params.tokenFd === undefined ? 0 : TOKEN_FD)) >>> 0,
     prog_name: params.name,
+    prog_ifindex: params.ifindex ?? 0,
     expected_attach_type: params.expectedAttachType ?? 0,
     attach_btf_id: params.attachBtfId ?? 0,
     attach_prog_fd: params.attachObjectFd ?? 0,

@@ -12,6 +12,7 @@ export interface SyscallErrorParts {
   /** What the errno means for this command, in words. */
   readonly explanation?: string | undefined;
   readonly hint?: string | undefined;
+  readonly aboutObject?: boolean | undefined;
   readonly cause?: unknown;
 }
 
@@ -26,6 +27,8 @@ export class SyscallError extends TsbpfError {
   readonly errno: number;
   readonly errnoName: string;
   readonly explanation: string;
+  /** EPERM and EACCES: what was named is of another kind or state; more rights would not help. */
+  readonly aboutObject: boolean;
 
   constructor(parts: SyscallErrorParts) {
     const name = errnoName(parts.errno);
@@ -38,6 +41,7 @@ export class SyscallError extends TsbpfError {
     this.errno = parts.errno;
     this.errnoName = name;
     this.explanation = explanation;
+    this.aboutObject = parts.aboutObject ?? false;
   }
 
   override toJSON(): Record<string, unknown> {

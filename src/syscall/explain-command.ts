@@ -15,9 +15,14 @@ const outOfIndex: Explain = ({ index, maxEntries }) =>
     : `index ${index} is out of range: the map has ${maxEntries} entries, 0 to ${(maxEntries ?? 1) - 1}`;
 
 const noSuchId: Explain = ({ id }) => `nothing has id ${id} (any more)`;
-const notBpffs: Explain = ({ path = '' }, files) => {
+const folderOf = (path: string): string => {
   const at = path.lastIndexOf('/');
-  const [folder, name] = at < 0 ? ['.', path] : [path.slice(0, at) || '/', path.slice(at + 1)];
+  return at < 0 ? '.' : path.slice(0, at) || '/';
+};
+
+const notBpffs: Explain = ({ path = '' }, files) => {
+  const folder = folderOf(path);
+  const name = path.slice(path.lastIndexOf('/') + 1);
   const kind = files(folder);
   if (kind === 'other') {
     return {
@@ -32,6 +37,16 @@ const notBpffs: Explain = ({ path = '' }, files) => {
   };
 };
 
+/** The kernel answers EACCES both for other files and where a pin's mode says no. */
+const notOpened: Explain = ({ path = '' }, files) =>
+  files(folderOf(path)) === 'other'
+    ? {
+        explanation: `${path} is no pin: it is not in a BPF file system`,
+        hint: 'tsbpf prog list and tsbpf map list show what is pinned where',
+        aboutObject: true,
+      }
+    : `${path} is not a pin, or this user may not open it`;
+
 const frozen: Explain = () =>
   'user space may not write to this map: it is frozen or was made with BPF_F_RDONLY';
 const unreadable: Explain = () => 'user space may not read this map (BPF_F_WRONLY)';
@@ -43,6 +58,50 @@ const descriptor: Explain = () => 'a descriptor that it refers to is not open, o
 const unknownField: Explain = () => 'this kernel does not know a field that was set';
 
 const ETHERNET_HEADER_SIZE = 14;
+
+/** BPF_COMPLEXITY_LIMIT_INSNS and BPF_MAXINSNS (Linux, `include/linux/bpf.h`, `include/uapi/linux/bpf_common.h`). */
+const MAX_INSNS = 1_000_000;
+const MAX_INSNS_WITHOUT_RIGHTS = 4096;
+
+/** Types whose test run takes a packet (Linux, `net/bpf/test_run.c`). */
+const ON_PACKETS: readonly number[] = [
+  ProgType.SOCKET_FILTER,
+  ProgType.SCHED_CLS,
+  ProgType.SCHED_ACT,
+  ProgType.XDP,
+  ProgType.CGROUP_SKB,
+  ProgType.LWT_IN,
+  ProgType.LWT_OUT,
+  ProgType.LWT_XMIT,
+  ProgType.LWT_SEG6LOCAL,
+  ProgType.FLOW_DISSECTOR,
+  ProgType.NETFILTER,
+];
+
+const notRun: Explain = ({ dataSize, progType, device }) => {
+  if (device !== undefined)
+    return `it is bound to ${device}, and the kernel runs no such program outside of its driver`;
+  const onPackets = progType !== undefined && ON_PACKETS.includes(progType);
+  if (dataSize === undefined && onPackets)
+    return {
+      explanation: `programs of type ${enumName(ProgType, progType)} run on a packet, and none was given`,
+      hint: `give one as data: ${ETHERNET_HEADER_SIZE} bytes or more, from its Ethernet header on`,
+    };
+  if (dataSize !== undefined && dataSize < ETHERNET_HEADER_SIZE)
+    return `a packet has at least an Ethernet header, ${ETHERNET_HEADER_SIZE} bytes, but ${dataSize} were given`;
+  return {
+    explanation: 'the kernel does not take this input',
+    hint: 'packet programs take data, other programs a ctx; members of a ctx that it may not set must be 0',
+  };
+};
+
+const noRoom: Explain = ({ dataSizeOut, dataRoom, ctxSize }) =>
+  ctxSize !== undefined && (dataSizeOut ?? 0) <= (dataRoom ?? 0)
+    ? {
+        explanation: `the ctx of this type is larger than the ${ctxSize} bytes that were given, so it does not fit when it comes back`,
+        hint: 'give the whole struct, zeros behind what is set: 24 bytes of struct xdp_md, 192 of struct __sk_buff',
+      }
+    : 'the output packet does not fit its buffer; give a larger dataSizeOut';
 
 /** What an errno means for a command, where that is more than the errno's own text. */
 export const COMMAND_MEANINGS: Partial<Record<BpfCommandName, Readonly<Record<number, Explain>>>> = {
@@ -106,7 +165,15 @@ export const COMMAND_MEANINGS: Partial<Record<BpfCommandName, Readonly<Record<nu
   },
   PROG_LOAD: {
     [Errno.EACCES]: () => 'the verifier rejected it',
-    [Errno.E2BIG]: () => 'it has too many instructions, or this kernel does not know a field that was set',
+    [Errno.E2BIG]: ({ insnCount = 0 }) =>
+      insnCount > MAX_INSNS
+        ? {
+            explanation: `it has ${insnCount} instructions, and the kernel takes ${MAX_INSNS} at most`,
+            hint: 'share the work among programs that call each other with bpf_tail_call()',
+          }
+        : insnCount > MAX_INSNS_WITHOUT_RIGHTS
+          ? `it has ${insnCount} instructions, and without CAP_BPF and before Linux 5.2 the kernel takes ${MAX_INSNS_WITHOUT_RIGHTS} at most`
+          : 'it is too complex, or this kernel does not know a field that was set',
     [Errno.ENOSPC]: () => 'the log did not fit its buffer',
     [Errno.EBADF]: descriptor,
     [Errno.ENOMEM]: () => 'not enough memory for the program or for its verification',
@@ -121,14 +188,8 @@ export const COMMAND_MEANINGS: Partial<Record<BpfCommandName, Readonly<Record<nu
     [Errno.ENOTSUPP]: ({ progType }) => `programs of type ${enumName(ProgType, progType)} cannot be test-run`,
     [Errno.EOPNOTSUPP]: ({ progType }) =>
       `programs of type ${enumName(ProgType, progType)} cannot be test-run`,
-    [Errno.EINVAL]: ({ dataSize }) =>
-      dataSize !== undefined && dataSize < ETHERNET_HEADER_SIZE
-        ? `a packet has at least an Ethernet header, ${ETHERNET_HEADER_SIZE} bytes, but ${dataSize} were given`
-        : {
-            explanation: 'the kernel does not take this input',
-            hint: 'packet programs take data, other programs a ctx; members of a ctx that it may not set must be 0',
-          },
-    [Errno.ENOSPC]: () => 'the output packet does not fit its buffer; give a larger dataSizeOut',
+    [Errno.EINVAL]: notRun,
+    [Errno.ENOSPC]: noRoom,
   },
   OBJ_PIN: {
     [Errno.EPERM]: notBpffs,
@@ -141,7 +202,7 @@ export const COMMAND_MEANINGS: Partial<Record<BpfCommandName, Readonly<Record<nu
   },
   OBJ_GET: {
     [Errno.ENOENT]: ({ path }) => `nothing is pinned at ${path}`,
-    [Errno.EACCES]: ({ path }) => `${path} is not a pin, or this user may not open it`,
+    [Errno.EACCES]: notOpened,
     [Errno.EPERM]: ({ path }) => `${path} may not be opened to read and write: its mode says so`,
   },
   OBJ_GET_INFO_BY_FD: { [Errno.E2BIG]: unknownField, [Errno.EBADF]: descriptor },

@@ -48,7 +48,10 @@ const ofCgroup: ByErrno = {
       'a program is attached here or above without leave for others, or this process lacks CAP_NET_ADMIN',
     hint: "a single program blocks others: detach it, or attach all with mode 'multi'",
   }),
-  [Errno.EBADF]: () => 'the target is no cgroup of version 2',
+  [Errno.EBADF]: () => ({
+    explanation: 'the target is no cgroup of version 2',
+    hint: 'name a folder below /sys/fs/cgroup, or where cgroup2 is mounted (tsbpf doctor)',
+  }),
   [Errno.E2BIG]: () => 'as many programs as the kernel takes (64) are attached there already',
   [Errno.ENOENT]: () => 'the program is not attached to this cgroup',
   [Errno.EINVAL]: (context) => expected(context) ?? wrongType(context),

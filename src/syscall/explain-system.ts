@@ -6,7 +6,7 @@ import type { Explanation } from './explain.ts';
 // by explainPermission().
 
 const tooManyFiles = 'this process has as many descriptors open as it may';
-const MANY_FILES: Explanation = { explanation: tooManyFiles, hint: 'close some, or: ulimit -n' };
+export const MANY_FILES: Explanation = { explanation: tooManyFiles, hint: 'close some, or: ulimit -n' };
 
 type Rows = Readonly<Record<number, Explanation | string>>;
 

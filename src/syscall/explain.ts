@@ -3,6 +3,7 @@ import { Errno } from './errno.ts';
 import { COMMAND_MEANINGS } from './explain-command.ts';
 import { explainAttach } from './explain-link.ts';
 import { explainPermission } from './explain-permission.ts';
+import { MANY_FILES } from './explain-system.ts';
 import { type FileSystemOf, fileSystemOf } from './file-system.ts';
 import { missingCapabilities, type Privileges, readPrivileges } from './privileges.ts';
 
@@ -27,8 +28,17 @@ export interface CommandContext {
   readonly index?: number | undefined;
   readonly path?: string | undefined;
   readonly id?: number | undefined;
+  /** The interface that a program is bound to. */
+  readonly device?: string | undefined;
   /** Bytes of the packet of a test run. */
   readonly dataSize?: number | undefined;
+  /** Bytes of the ctx of a test run. */
+  readonly ctxSize?: number | undefined;
+  /** What a test run wanted to give back, and the room for it. */
+  readonly dataSizeOut?: number | undefined;
+  readonly dataRoom?: number | undefined;
+  /** PROG_LOAD: slots of 8 bytes. */
+  readonly insnCount?: number | undefined;
   /** What is made counts against the limit of locked memory in kernels before 5.11. */
   readonly countsMemory?: boolean | undefined;
 }
@@ -36,6 +46,8 @@ export interface CommandContext {
 export interface Explanation {
   readonly explanation: string;
   readonly hint?: string | undefined;
+  /** It is what was named that stands against it, not the rights of the process nor this kernel. */
+  readonly aboutObject?: boolean | undefined;
 }
 
 export type BpfCommandName =
@@ -98,14 +110,18 @@ export function explainBpf(
   if (errno === Errno.ENOSYS) {
     return { explanation: 'this kernel has no bpf(2), or a sandbox hides it' };
   }
+  if (errno === Errno.EMFILE) return MANY_FILES;
+  let object = false;
   if (errno === Errno.EPERM) {
     const may = privileges();
-    if (!aboutObject(command, context, may)) {
+    object = aboutObject(command, context, may);
+    if (!object) {
       const countsMemory = COUNTS_MEMORY.includes(command);
       return explainPermission(requiredCapabilities(command, context), { ...context, countsMemory }, may);
     }
   }
   const found =
     COMMAND_MEANINGS[command]?.[errno]?.(context, files) ?? explainAttach(command, errno, context);
-  return typeof found === 'string' ? { explanation: found } : found;
+  const meaning = typeof found === 'string' ? { explanation: found } : found;
+  return meaning && object ? { ...meaning, aboutObject: true } : meaning;
 }

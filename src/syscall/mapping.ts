@@ -8,6 +8,12 @@ import { invoke, viewMemory } from './native.ts';
 const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;
+/** MAP_FIXED_NOREPLACE (Linux 4.17): there or not at all. */
+const FIXED = 0x100000;
+/** MAP_FIXED: in the place of what lies there. */
+const REPLACE = 0x10;
+/** MADV_POPULATE_WRITE (Linux 5.14). */
+const POPULATE_WRITE = 23;
 /** MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE */
 const COVER = 2 | 0x10 | 0x20 | 0x4000;
 
@@ -26,15 +32,25 @@ export interface MappingParams {
   readonly writable?: boolean;
   /** Where it must lie, for arenas that have an address of their own; left out, the kernel chooses. */
   readonly at?: number;
+  /** Memory that was let go: it is mapped there once more, and views of it see it again. */
+  readonly again?: Mapping | undefined;
   /** For messages: `map 'events'`. */
   readonly what: string;
 }
 
-/** mmap(2), shared. @throws {SyscallError} EPERM, EINVAL, ENOMEM */
+/** mmap(2), shared. @throws {SyscallError} EPERM, EINVAL, ENOMEM, EEXIST (something else lies at `at`) */
 export function mapMemory(params: MappingParams): Mapping {
-  const { fd, length, offset = 0, writable = false, at = 0, what } = params;
+  const { fd, length, offset = 0, writable = false, again, what } = params;
+  const at = again?.address ?? params.at ?? 0;
   const protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-  const address = invoke('mmap', [], at, length, protection, MAP_SHARED, fd, offset);
+  const flags = MAP_SHARED | (again ? REPLACE : at > 0 ? FIXED : 0);
+  const address = invoke('mmap', [], at, length, protection, flags, fd, offset);
+  if (address > 0 && again) {
+    unreachable.unregister(again.bytes.buffer);
+    return again;
+  }
+  // What lay there is gone before the kernel says no.
+  if (again) cover(again);
   if (address > 0) return { address, bytes: viewMemory(address, length) };
   const denied = address === -Errno.EPERM;
   throw new SyscallError({
@@ -44,6 +60,16 @@ export function mapMemory(params: MappingParams): Mapping {
     ...(denied && { explanation: 'over the limit of locked memory, or not to be mapped this way' }),
     ...(denied && { hint: 'a smaller buffer, or a higher `ulimit -l`, may do' }),
   });
+}
+
+/**
+ * Has the kernel give memory to the first `length` bytes of a mapping, as writing to them would; but where
+ * there is none to give, writing would end the process.
+ *
+ * @returns 0, or minus the errno: EFAULT (a write would raise SIGSEGV or SIGBUS), ENOMEM
+ */
+export function tryPopulate({ address }: Mapping, length: number): number {
+  return invoke('madvise', [], address, length, POPULATE_WRITE);
 }
 
 /** Gives the addresses back once nothing in JavaScript can reach them any more. */
@@ -57,12 +83,16 @@ const unreachable = new FinalizationRegistry<{ address: number; length: number }
  *
  * @throws {SyscallError} ENOMEM
  */
-export function releaseMapping({ address, bytes }: Mapping): void {
-  const { length } = bytes;
-  const result = invoke('mmap', [], address, length, PROT_READ | PROT_WRITE, COVER, -1, 0);
+export function releaseMapping(mapping: Mapping): void {
+  cover(mapping);
+  const { address, bytes } = mapping;
+  unreachable.register(bytes.buffer, { address, length: bytes.length }, bytes.buffer);
+}
+
+function cover({ address, bytes }: Mapping): void {
+  const result = invoke('mmap', [], address, bytes.length, PROT_READ | PROT_WRITE, COVER, -1, 0);
   if (result < 0)
     throw new SyscallError({ syscall: 'mmap', errno: -result, doing: 'let go of shared memory' });
-  unreachable.register(bytes.buffer, { address, length });
 }
 
 /** AT_PAGESZ (Linux, `include/uapi/linux/auxvec.h`). */

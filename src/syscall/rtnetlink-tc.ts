@@ -33,8 +33,8 @@ const NOT_IN_HW = 1 << 3;
 const NLM_F_REPLACE = 0x100;
 /** The answer holds what was made, with the numbers that the kernel chose. */
 const NLM_F_ECHO = 0x8;
-/** ETH_P_ALL in network byte order: filters of BPF see every protocol. */
-const ETH_P_ALL = 0x0300;
+/** Most filters of BPF see every protocol. */
+const ETH_P_ALL = 3;
 
 /** `TC_H_CLSACT`, and the two places below it (Linux, `include/uapi/linux/pkt_sched.h`). */
 const CLSACT_PARENT = 0xffff_fff1;
@@ -69,6 +69,8 @@ export interface TcFilterKey {
   readonly priority?: number | undefined;
   /** Among those of a priority; 0 lets the kernel choose. */
   readonly handle?: number | undefined;
+  /** ETH_P_*: all filters of a priority are for one. Left out, ETH_P_ALL. */
+  readonly protocol?: number | undefined;
 }
 
 export interface TcBpfFilter extends TcFilterKey {
@@ -86,6 +88,8 @@ export interface TcFilter {
   readonly chain: number;
   readonly priority: number;
   readonly handle: number;
+  /** ETH_P_*; 3 for every protocol. */
+  readonly protocol: number;
   /** `bpf`, `flower`, `u32` … */
   readonly kind: string;
   /** What only those of BPF have. */
@@ -149,8 +153,13 @@ export function listQdiscs(ifindex: number): TcQdisc[] {
 }
 
 function keyMessage(key: TcFilterKey): Uint8Array {
-  const { ifindex, parent, handle = 0, priority = 0 } = key;
-  return tcmsg.encode({ ifindex, parent, handle, info: ((priority << 16) | ETH_P_ALL) >>> 0 });
+  const { ifindex, parent, handle = 0, priority = 0, protocol = ETH_P_ALL } = key;
+  return tcmsg.encode({ ifindex, parent, handle, info: ((priority << 16) | swapped(protocol)) >>> 0 });
+}
+
+/** Network byte order, in a field that is otherwise the machine's. */
+function swapped(protocol: number): number {
+  return ((protocol & 0xff) << 8) | (protocol >>> 8);
 }
 
 function chainAttribute({ chain }: TcFilterKey): Uint8Array[] {
@@ -218,6 +227,7 @@ export function parseTcFilter(message: NetlinkMessage): TcFilter {
     chain: attributeU32(attributes, Tca.CHAIN, path) ?? 0,
     priority: info >>> 16,
     handle,
+    protocol: swapped(info & 0xffff),
     kind,
     bpf: kind === 'bpf' ? parseBpf(attributes.get(Tca.OPTIONS), `${path}/bpf`) : undefined,
   };

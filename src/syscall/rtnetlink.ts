@@ -3,6 +3,7 @@ import { checkRange, TsbpfError } from '../util/errors.ts';
 import { type Struct, s32, struct, u8, u16, u32 } from '../util/struct.ts';
 import { didYouMean } from '../util/suggest.ts';
 import { Errno } from './errno.ts';
+import type { Explanation } from './explain.ts';
 import { INT_MAX } from './native.ts';
 import {
   attributeText,
@@ -213,7 +214,7 @@ export interface SetXdpParams {
 export function setXdp(
   params: SetXdpParams,
   doing: string,
-  explain?: (errno: number) => { explanation: string; hint?: string } | undefined,
+  explain?: (errno: number) => Explanation | undefined,
 ): void {
   const xdp = nested(
     Ifla.XDP,

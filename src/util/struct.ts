@@ -1,5 +1,5 @@
 import { alignUp, decodeCString, type Endian, encodeText, viewOf } from './bytes.ts';
-import { FormatError, OutOfRangeError } from './errors.ts';
+import { FormatError, OutOfRangeError, TsbpfError } from './errors.ts';
 
 /** One member's type in a C layout: its size and alignment in bytes, and how it is read and written. */
 export interface FieldType<T> {
@@ -73,6 +73,9 @@ export function struct<F extends Fields>(name: string, fields: F, options: Struc
     little: boolean,
     path: string,
   ): void => {
+    // A text, say, has none of the members, and would be written as zeros.
+    if (typeof values !== 'object' || values === null)
+      throw new TsbpfError('VALUE_TYPE', `${path} is a struct ${name}, but ${values} was given`);
     for (const [key, type] of entries) {
       type.write(view, offset + offsets[key], values[key] ?? type.zero, little, `${path}.${key}`);
     }

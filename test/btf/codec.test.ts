@@ -147,6 +147,7 @@ describe('what does not fit is refused', () => {
     [{ n: 0.5 }, 's.n is 0.5, but must be a whole number from -2147483648 to 2147483647'],
     [{ bits: 4 }, 's.bits is 4, but must be a whole number from -4 to 3'],
     [{ n: 'one' }, 's.n must be a number, but is of type string'],
+    [{ n: 1, txet: 'a' }, "s has no member 'txet'"],
     [{ list: [1, 2, 3] }, 's.list.length is 3, but must be a whole number from 0 to 2'],
     [{ list: [1, 'x'] }, 's.list[1] must be a number, but is of type string'],
     [{ list: 5 }, 's.list must be an array, but is of type number'],

@@ -125,14 +125,14 @@ describe('without', () => {
         },
         {
           "check": "CAP_NET_ADMIN",
-          "effect": "not possible: loading XDP, tc, socket and other cgroup programs, making redirection maps, attaching to interfaces and cgroups",
+          "effect": "not possible: loading XDP, tc, socket and other cgroup programs, making redirection maps, attaching to interfaces and cgroups; putting programs into the functions of the kernel (struct_ops)",
           "found": "missing",
           "mend": "run as root, or: sudo setcap cap_bpf,cap_net_admin,cap_perfmon+ep "$(readlink -f "$(command -v node)")"",
           "state": "limited",
         },
         {
           "check": "CAP_PERFMON",
-          "effect": "not possible: loading tracing programs (kprobe, tracepoint, perf_event, fentry), opening perf events of the whole system; probing functions of processes (uprobe, uretprobe, USDT)",
+          "effect": "not possible: loading tracing programs (kprobe, tracepoint, perf_event, fentry), opening perf events of the whole system; putting programs into the functions of the kernel (struct_ops); probing functions of processes (uprobe, uretprobe, USDT)",
           "found": "missing",
           "mend": "run as root, or: sudo setcap cap_bpf,cap_net_admin,cap_perfmon+ep "$(readlink -f "$(command -v node)")"",
           "state": "limited",
@@ -476,6 +476,7 @@ describe('operations', () => {
       [
         "loading XDP, tc, socket and other cgroup programs, making redirection maps, attaching to interfaces and cgroups: CAP_NET_ADMIN",
         "loading tracing programs (kprobe, tracepoint, perf_event, fentry), opening perf events of the whole system: CAP_PERFMON",
+        "putting programs into the functions of the kernel (struct_ops): CAP_NET_ADMIN,CAP_PERFMON",
         "probing functions of processes (uprobe, uretprobe, USDT): CAP_PERFMON,CAP_SYS_ADMIN",
         "listing and opening programs, maps, links and types of others, counting runs: CAP_SYS_ADMIN",
         "mounting bpffs and tracefs, reading trace_pipe: CAP_SYS_ADMIN",

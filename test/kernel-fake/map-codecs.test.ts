@@ -62,6 +62,9 @@ describe('networks in text', () => {
     expect(errorOf(() => parseCidr('10.0.0.0/40')).message).toMatchInlineSnapshot(
       `"network: '10.0.0.0/40' needs the length of the prefix behind its '/', 0 to 32"`,
     );
+    expect(errorOf(() => encodeField(lpmKey('ipv4'), 10 as never, 'key')).message).toMatchInlineSnapshot(
+      `"key: '10' is no text"`,
+    );
     expect(errorOf(() => encodeField(lpmKey('ipv6'), '10.0.0.0/8', 'key')).message).toMatchInlineSnapshot(
       `"key: '10.0.0.0/8' is no address of ipv6"`,
     );

@@ -155,7 +155,7 @@ describe('EPERM is told apart', () => {
 
 /** Errnos that a command is known to answer with (Linux 6.18), beside EPERM. */
 const ANSWERS: Readonly<Partial<Record<BpfCommandName, readonly number[]>>> = {
-  MAP_CREATE: [Errno.E2BIG, Errno.ENOMEM, Errno.EBADF, Errno.ENOTSUPP],
+  MAP_CREATE: [Errno.EMFILE, Errno.E2BIG, Errno.ENOMEM, Errno.EBADF, Errno.ENOTSUPP],
   MAP_LOOKUP_ELEM: [Errno.ENOENT, Errno.ENOTSUPP],
   MAP_UPDATE_ELEM: [Errno.E2BIG, Errno.EEXIST, Errno.ENOENT, Errno.ENOMEM, Errno.EBUSY],
   MAP_DELETE_ELEM: [Errno.E2BIG, Errno.EINVAL],
@@ -211,7 +211,8 @@ describe('an errno in words', () => {
       }),
     );
     expect(told.join('\n')).toMatchInlineSnapshot(`
-      "MAP_CREATE E2BIG: the map is too large, or this kernel does not know a field that was set
+      "MAP_CREATE EMFILE: this process has as many descriptors open as it may [close some, or: ulimit -n]
+      MAP_CREATE E2BIG: the map is too large, or this kernel does not know a field that was set
       MAP_CREATE ENOMEM: not enough memory for the map, or over the memory limit of the cgroup
       MAP_CREATE EBADF: a descriptor that it refers to is not open, or is of something else
       MAP_CREATE ENOTSUPP: this kernel has no maps of this type, or none with these types or flags
@@ -237,13 +238,13 @@ describe('an errno in words', () => {
       MAP_DELETE_BATCH ENOTSUPP: maps of this type have no batch operations in this kernel
       MAP_FREEZE EBUSY: the map is frozen already, is being written to, or is mapped for writing
       MAP_FREEZE ENOTSUPP: maps of this type cannot be frozen
-      PROG_LOAD E2BIG: it has too many instructions, or this kernel does not know a field that was set
+      PROG_LOAD E2BIG: it is too complex, or this kernel does not know a field that was set
       PROG_LOAD ENOSPC: the log did not fit its buffer
       PROG_LOAD EBADF: a descriptor that it refers to is not open, or is of something else
       PROG_LOAD ENOMEM: not enough memory for the program or for its verification
       PROG_LOAD EAGAIN: signals kept interrupting the verifier
       PROG_LOAD ENOTSUPP: this kernel, or its JIT on this architecture, cannot run such a program
-      PROG_TEST_RUN EINVAL: the kernel does not take this input [packet programs take data, other programs a ctx; members of a ctx that it may not set must be 0]
+      PROG_TEST_RUN EINVAL: programs of type XDP run on a packet, and none was given [give one as data: 14 bytes or more, from its Ethernet header on]
       PROG_TEST_RUN ENOTSUPP: programs of type XDP cannot be test-run
       PROG_TEST_RUN ENOSPC: the output packet does not fit its buffer; give a larger dataSizeOut
       BTF_LOAD EINVAL: the types are malformed, or of a kind that this kernel does not know

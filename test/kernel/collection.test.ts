@@ -101,6 +101,12 @@ describeKernel('global variables', () => {
       `"the object has no variable 'limt'; it has: mode, limit, count, total [did you mean 'limit'?]"`,
     );
   });
+
+  test('are of an object, not of its path', () => {
+    expect(words(errorOf(() => loadCollection('prog.o' as never)))).toMatchInlineSnapshot(
+      `"an object is its bytes or what was read of them, but a text was given [loadCollection(readFileSync('prog.o')) takes a file, loadCollection(collect(object)) what the assembler gives]"`,
+    );
+  });
 });
 
 describeKernel('a collection', () => {
@@ -178,7 +184,7 @@ describeKernel('a collection', () => {
       ],
     });
     expect(words(errorOf(() => loadCollection(spec)))).toMatchInlineSnapshot(
-      `"the section title 'prog' of program 'prog' tells no program type [name one in the load's options, for example type: 'xdp']"`,
+      `"the section title 'prog' of program 'prog' tells no program type [section titles begin with what the program is, as xdp, tc, kprobe/do_unlinkat (or name the type: type: 'xdp', --type xdp)]"`,
     );
     using collection = loadCollection(spec, { type: 'xdp' });
     expect(collection.program('prog').traits).toMatchObject({ progType: 6, expectedAttachType: 37 });

@@ -103,7 +103,7 @@ describeKernel('the demonstrations of maps', () => {
         read                                   42
         counted                                1 read, 1 discarded
         of 5000 bytes                          cannot create map 'ringbuf': the size of a ringbuf is a power of two, not 5000 (EINVAL)
-        get(0)                                 a key of map 'ring' is 0 bytes, but a number was given; give a Uint8Array
+        get(0)                                 map 'ring' has no keys
 
       perf_event_array: events in a ring for each CPU
         written, nobody reads: -ENOENT         -2
@@ -119,7 +119,7 @@ describeKernel('the demonstrations of maps', () => {
 
       arena: memory shared with programs
         written in memory, read again          7
-        get(0)                                 a key of map 'arena' is 0 bytes, but a number was given; give a Uint8Array
+        get(0)                                 map 'arena' has no keys
 
       devmap: interfaces that packets leave by
         set(0, lo), then get(0)                true
@@ -183,7 +183,7 @@ describeKernel('the demonstrations of maps', () => {
         keys, attached nowhere                 []
 
       struct_ops: functions that the kernel calls: attachStructOps() makes it of an object
-        without the types of the kernel        cannot create map 'struct_ops': invalid argument (EINVAL)
+        without the types of the kernel        cannot create map 'struct_ops': a struct_ops is made with its object: load one that has a struct of functions (EINVAL)
 
       types that were left out: none
       "

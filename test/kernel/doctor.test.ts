@@ -145,14 +145,33 @@ describeKernel('what outlives its process', () => {
     try {
       program.pin(join(path, 'p'));
       tc('qdisc', 'add', 'dev', 'lo', 'clsact');
-      tc('filter', 'add', 'dev', 'lo', 'ingress', 'bpf', 'da', 'pinned', join(path, 'p'));
+      const add = (...key: string[]): string =>
+        tc('filter', 'add', 'dev', 'lo', ...key, 'bpf', 'da', 'pinned', join(path, 'p'));
+      add('ingress', 'protocol', 'ip', 'pref', '7', 'handle', '1');
+      add('ingress', 'protocol', 'ip', 'pref', '7', 'handle', '0x1f');
+      add('ingress', 'chain', '3', 'pref', '7', 'handle', '1');
+      add('egress', 'pref', '7', 'handle', '1');
       rmSync(join(path, 'p'));
       program.close();
       const found = findStale();
-      expect(mentions(found, 'tc')).toEqual([`lo ingress: program N '${NAME}'`]);
-      // The command that it names takes it away.
-      execFileSync('/bin/sh', ['-c', found.stale.find(({ kind }) => kind === 'tc')!.mend]);
-      expect(mentions(findStale(), 'tc')).toEqual([]);
+      expect(mentions(found, 'tc')).toEqual(
+        ['ingress', 'ingress', 'ingress', 'egress'].map((way) => `lo ${way}: program N '${NAME}'`),
+      );
+      const mends = found.stale.filter(({ kind }) => kind === 'tc').map(({ mend }) => mend);
+      expect(mends).toMatchInlineSnapshot(`
+        [
+          "tsbpf tc filter delete lo --direction ingress --chain 0 --priority 7 --handle 0x1f",
+          "tsbpf tc filter delete lo --direction ingress --chain 0 --priority 7 --handle 0x1",
+          "tsbpf tc filter delete lo --direction ingress --chain 3 --priority 7 --handle 0x1",
+          "tsbpf tc filter delete lo --direction egress --chain 0 --priority 7 --handle 0x1",
+        ]
+      `);
+      // Each command that it names takes one of them away, and no other.
+      for (const [index, mend] of mends.entries()) {
+        expect(tsbpf(mend.split(' ').slice(1))).toMatchObject({ status: 0, stdout: 'lo: 1 detached\n' });
+        const left = findStale().stale.filter(({ kind }) => kind === 'tc');
+        expect(left.map((each) => each.mend)).toEqual(mends.slice(index + 1));
+      }
     } finally {
       program.close();
       tc('qdisc', 'del', 'dev', 'lo', 'clsact');

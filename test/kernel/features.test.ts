@@ -264,7 +264,7 @@ describeKernel('tsbpf features', () => {
         'helper\nstruct_ops/bpf_redirect  not told  that depends on what such a program stands in for\n',
     });
     expect(tsbpf(['features', 'mapp'])).toMatchObject({
-      status: 1,
+      status: 2,
       stderr: "error[FEATURE_UNKNOWN]: 'mapp' is no kind of feature\nhelp: did you mean 'map'?\n",
     });
   });

@@ -4,7 +4,9 @@ import { mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { assembleOrThrow } from '../../src/asm/index.ts';
 import * as kernel from '../../src/kernel/index.ts';
+import { collect } from '../../src/object/index.ts';
 import {
   createVethPair,
   enterNewMountNamespace,
@@ -53,6 +55,35 @@ const PROGRAMS = `
     r3 = 4
     call bpf_seq_write
 out:
+    r0 = 0
+    exit
+`;
+
+/** A congestion control, and a program more than it takes. */
+const CONTROL = `
+    .license "GPL"
+    .struct tcp_congestion_ops {
+        char name[16];
+        u32 (*ssthresh)(struct sock *sk);
+        void (*cong_avoid)(struct sock *sk, u32 ack, u32 acked);
+        u32 (*undo_cwnd)(struct sock *sk);
+        void (*init)(struct sock *sk);
+    }
+    .section ".struct_ops.link", "aw"
+    .var struct tcp_congestion_ops my_control = { .name = "plain", .ssthresh = ssthresh, .cong_avoid = avoid, .undo_cwnd = undo, .init = begin }
+    .program ssthresh, "struct_ops/ssthresh"
+    r0 = 2
+    exit
+    .program careful_ssthresh, "?struct_ops/ssthresh"
+    r0 = 4
+    exit
+    .program avoid, "struct_ops/cong_avoid"
+    r0 = 0
+    exit
+    .program undo, "struct_ops/undo_cwnd"
+    r0 = 10
+    exit
+    .program begin, "struct_ops/init"
     r0 = 0
     exit
 `;
@@ -120,14 +151,20 @@ describeKernel('the examples of docs/links.md', () => {
     await ended;
   });
 
-  test('there are as many as there are', () => expect(examples.length).toBe(8));
+  test('there are as many as there are', () => expect(examples.length).toBe(10));
 
   // The page shows what Linux 6.7 and later have.
   test.skipIf(lacks('the links of the docs')).each(examples.map((text, index) => [index + 1, text] as const))(
     'number %i prints what it says',
     async (_, text) => {
       using collection = loadText(PROGRAMS);
-      const [printed, said] = await run(text, { collection, bpffs, pid: container.pid });
+      const [printed, said] = await run(text, {
+        collection,
+        spec: collection.spec,
+        bpffs,
+        pid: container.pid,
+        controlObject: collect(assembleOrThrow(CONTROL).object),
+      });
       expect(printed).toEqual(said);
       expect(said.length).toBeGreaterThan(0);
     },

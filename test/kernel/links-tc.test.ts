@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
-import { attachTc, detachTc, Program, removeClsact, showTc } from '../../src/kernel/index.ts';
+import { attachTc, attachTcx, detachTc, Program, removeClsact, showTc } from '../../src/kernel/index.ts';
 import {
   createVethPair,
   deleteLink,
@@ -53,6 +53,34 @@ function arrivals(count: number): number {
 describeKernel('a filter of tc', () => {
   beforeAll(enterNewNetworkNamespace);
 
+  test('has a class as tc writes it, and says what is no place for it', () => {
+    withPair(() => {
+      using drop = Program.load({ name: 'drop', type: 'tc', code: returns(-1) });
+      const at = { interface: 'left', direction: 'egress' } as const;
+      using _attached = attachTc(drop, { ...at, directAction: false, classid: '1:1f' });
+      expect(showTc('left').map(({ classid }) => classid)).toEqual([0x0001_001f]);
+      const refused = (options: object): string =>
+        words(errorOf(() => attachTc(drop, { ...at, ...options }).close()));
+      expect(refused({ classid: 'one:2' })).toMatchInlineSnapshot(
+        `"'one:2' is no class [write the two numbers in hexadecimal, as tc does: '1:10']"`,
+      );
+      expect(refused({ classid: 2 ** 32 })).toMatchInlineSnapshot(
+        `"classid is 4294967296, but must be a whole number from 0 to 4294967295"`,
+      );
+      expect(refused({ priority: 70_000 })).toMatchInlineSnapshot(
+        `"priority is 70000, but must be a whole number from 1 to 65535"`,
+      );
+      expect(refused({ direction: 'sideways' })).toMatchInlineSnapshot(
+        `"'sideways' is no direction: a packet goes 'ingress' or 'egress'"`,
+      );
+      expect(
+        words(errorOf(() => attachTcx(drop, { ...at, position: { after: 5 as never } }))),
+      ).toMatchInlineSnapshot(
+        `"a neighbour is a link, a program or a number of one, but '5' was given [write { linkId } or { programId }]"`,
+      );
+    });
+  });
+
   test('drops what goes out, is shown, and is gone with its qdisc', () => {
     withPair(() => {
       using drop = loadText(countingText('tc', 'TC_ACT_SHOT'));
@@ -75,6 +103,7 @@ describeKernel('a filter of tc', () => {
           chain: 0,
           priority: 7,
           handle: 3,
+          protocol: 3,
           programId: program.id,
           name: 'probe',
           tag: program.info().tag,

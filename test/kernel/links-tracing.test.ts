@@ -256,6 +256,31 @@ describeKernel('uprobe.multi', () => {
     expect(target).toMatchObject({ kind: 'uprobe_multi', path: binary, offsets, cookies: [1n, 2n], pid: 0 });
   });
 
+  test.skipIf(lacks('uprobe.multi'))('has as many cookies as places', () => {
+    using collection = loadText(cookieText('uprobe.multi'));
+    const program = collection.program('probe');
+    const at = { path: binary, symbols: ['work', 'rest'] };
+    const refused = (options: object): string =>
+      words(errorOf(() => attachUprobeMulti(program, { path: binary, ...options }).close()));
+    expect(refused({ ...at, cookies: [1n] })).toMatchInlineSnapshot(
+      `"there are 1 cookies for 2 places: give one for each"`,
+    );
+    expect(refused({ ...at, refCtrOffsets: [0, 0, 0] })).toMatchInlineSnapshot(
+      `"there are 3 refCtrOffsets for 2 places: give one for each"`,
+    );
+    expect(refused({ offsets: [] })).toMatchInlineSnapshot(`"probes in DIR/worker need symbols or offsets"`);
+    using link = attachUprobeMulti(program, { ...at, cookie: 1n });
+    expect(link.info().target).toMatchObject({ cookies: [1n, 1n] });
+  });
+
+  test.skipIf(lacks('uprobe.multi'))('gives the cookie of an attachment by its section to all places', () => {
+    using collection = loadText(cookieText(`uprobe.multi/${binary}:w?rk`));
+    using link = collection.program('probe').attach({ cookie: 1n });
+    expect((link as Link).info().target).toMatchObject({ cookies: [1n] });
+    run(2);
+    expect(hits(collection)).toBe(2n);
+  });
+
   test.skipIf(lacks('uprobe.session'))('a session sees both ends', () => {
     using collection = loadText(countingText('uprobe.session', 0));
     using _link = attachUprobeMulti(collection.program('probe'), {
@@ -335,10 +360,10 @@ describeKernel('tp_btf', () => {
 
   test('says what is wrong', () => {
     expect(words(errorOf(() => loadText(countingText('tp_btf/sys_entr', 0))))).toMatchInlineSnapshot(
-      `"the kernel has no tracepoint 'sys_entr'"`,
+      `"the kernel has no tracepoint 'sys_entr' [did you mean 'sys_enter'?]"`,
     );
     expect(words(errorOf(() => loadText(countingText('tp_btf', 0))))).toMatchInlineSnapshot(
-      `"program 'probe' does not say which tracepoint it is for [name it behind the slash of its section, as in tp_btf/sched_switch or fentry/do_unlinkat]"`,
+      `"program 'probe' does not say which tracepoint it is for [name it behind the slash of its section, as in tp_btf/sched_switch or fentry/do_unlinkat, or in targets]"`,
     );
   });
 });
@@ -403,7 +428,7 @@ describeKernel("a program attached by its section's name", () => {
     });
     expect(messages).toMatchInlineSnapshot(`
       [
-        "section 'xdp' does not say where program 'probe' (xdp) goes [attach it with attachXdp or attachXdpLink]",
+        "section 'xdp' does not say where program 'probe' (xdp) goes [attach it with attachXdp or attachXdpLink (tsbpf xdp attach)]",
         "section 'uprobe' does not say where program 'probe' goes [its target is written PATH:FUNCTION, as in uprobe//bin/bash:readline or uretprobe/libc.so.6:malloc]",
         "section 'uprobe//bin/bash' does not say where program 'probe' goes [its target is written PATH:FUNCTION, as in uprobe//bin/bash:readline or uretprobe/libc.so.6:malloc]",
         "section 'usdt//bin/bash:x' does not say where program 'probe' goes [its target is written PATH:PROVIDER:NAME, as in usdt/libc.so.6:libc:setjmp]",

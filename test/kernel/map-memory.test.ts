@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { MapFlag, MapType } from '../../src/isa/kernel-tables.generated.ts';
 import { BpfMap, type Collection, type MapMemory, type MapOptions } from '../../src/kernel/index.ts';
@@ -154,12 +155,54 @@ describeKernel('the memory of an arena', () => {
     ]);
   });
 
-  test.skipIf(lacks('arena'))('lies at one address, which another handle finds taken', () => {
+  test.skipIf(lacks('arena'))('lies at one address, where all handles share it', () => {
+    const map = create(arena);
+    const memory = map.mmap();
+    const other = BpfMap.openById(map.info().id);
+    const last = map.duplicate();
+    const view = memory.slot(1);
+    other.mmap().slot(1)[0] = 7;
+    expect(memory.slot(1)[0]).toBe(7);
+    map.close();
+    expect([refusal(() => memory.slot(1)), other.mmap().slot(1)[0]]).toEqual([
+      "the memory of map 'shared' is closed",
+      7,
+    ]);
+    other.close();
+    // Once it was let go it comes back where it was, also for views that were taken before.
+    expect([view[0], last.mmap().slot(1)[0], view[0]]).toEqual([0, 7, 7]);
+    view[0] = 8;
+    expect(last.mmap().slot(1)[0]).toBe(8);
+    last.close();
+    expect(view[0]).toBe(0);
+  });
+
+  test.skipIf(lacks('arena'))('lies where another process has mapped it, which nobody tells', () => {
     using map = create(arena);
-    using _memory = map.mmap();
-    using other = BpfMap.openById(map.info().id);
-    expect(refusal(() => other.mmap()).replace(/map \d+/, 'map ID')).toMatchInlineSnapshot(
-      `"cannot map the memory of map ID: an arena lies at one address in every process, and that is taken here (EINVAL)"`,
+    const script = `
+import ctypes, mmap, os, sys
+libc = ctypes.CDLL(None, use_errno=True); libc.mmap.restype = ctypes.c_void_p
+libc.syscall.restype = ctypes.c_long
+attr = (ctypes.c_uint32 * 4)(int(sys.argv[1]), 0, 0, 0)
+fd = libc.syscall(321 if os.uname().machine == 'x86_64' else 280, 14, attr, 16)
+length = ctypes.c_size_t(10 * mmap.PAGESIZE)
+print(libc.mmap(None, length, 3, 1, fd, ctypes.c_long(0)) not in (None, ctypes.c_void_p(-1).value))`;
+    const mapped = execFileSync('python3', ['-c', script, `${map.info().id}`], { encoding: 'utf8' });
+    expect(mapped.trim()).toBe('True');
+    const { message, hint } = errorOf(() => map.mmap());
+    expect(`${message} [${hint}]`).toMatchInlineSnapshot(
+      `"cannot map the memory of map 'shared': it lies at the address at which it was mapped first, which the kernel does not tell others (EINVAL) [create it with an address of its own: extra, in C __ulong(map_extra, 1ull << 44)]"`,
+    );
+  });
+
+  test.skipIf(lacks('arena'))('is refused where another one lies', () => {
+    const extra = 1n << 45n;
+    using first = create({ ...arena, extra });
+    using second = create({ ...arena, extra });
+    first.mmap();
+    const { message, hint } = errorOf(() => second.mmap());
+    expect(`${message} [${hint}]`).toMatchInlineSnapshot(
+      `"cannot map the memory of map 'shared': an arena lies at one address in every process, and that is taken here (EEXIST) [another arena, or memory that was let go and is still referenced, may lie there]"`,
     );
     expect(refusal(() => create({ ...arena, flags: 0 }))).toMatchInlineSnapshot(
       `"cannot create map 'shared': an arena needs the flag BPF_F_MMAPABLE (EINVAL)"`,

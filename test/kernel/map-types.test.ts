@@ -186,7 +186,9 @@ describeKernel('queues, stacks and bloom filters', () => {
     QueueMap.of(map).push(5);
     map.clear();
     expect(QueueMap.of(map).pop()).toBe(undefined);
-    expect(refusal(() => [...map])).toMatch(/has no keys \(EINVAL\)$/);
+    expect(refusal(() => [...map])).toMatch(
+      /has no keys: read and write it through QueueMap\.of\(map\) \(EINVAL\)$/,
+    );
     expect(refusal(() => QueueMap.of(map, u64))).toMatch(
       /^values of map 'one' are 4 bytes, but the layout is 8$/,
     );
@@ -199,10 +201,10 @@ describeKernel('queues, stacks and bloom filters', () => {
     expect([seen.has(42), seen.has(43)]).toEqual([true, false]);
     expect([map.info().extra, map.extra]).toEqual([5n, 5n]);
     expect(refusal(() => [...map.keys()])).toMatchInlineSnapshot(
-      `"cannot walk map 'one': a bloom_filter has no keys (EOPNOTSUPP)"`,
+      `"cannot walk map 'one': a bloom_filter has no keys: read and write it through BloomFilter.of(map) (EOPNOTSUPP)"`,
     );
     expect(refusal(() => map.clear())).toMatchInlineSnapshot(
-      `"cannot walk map 'one': a bloom_filter has no keys (EOPNOTSUPP)"`,
+      `"cannot walk map 'one': a bloom_filter has no keys: read and write it through BloomFilter.of(map) (EOPNOTSUPP)"`,
     );
     expect(refusal(() => BloomFilter.of(create0()))).toMatchInlineSnapshot(
       `"map 'one' is of type hash, not a bloom filter"`,

@@ -138,6 +138,15 @@ describeKernel('a perf buffer', () => {
     expect(again.read()).toBeDefined();
   });
 
+  test('leaves the slots alone that another one has taken', () => {
+    using collection = perfProgram();
+    const first = PerfBuffer.open(collection.map('events'));
+    using second = PerfBuffer.open(collection.map('events'));
+    first.close();
+    expect(produce(collection)).toBe(0);
+    expect(second.read()).toBeDefined();
+  });
+
   test('says what it does not take', () => {
     const create = (type: MapType): BpfMap =>
       BpfMap.create({ name: 'slots', type, keySize: 4, valueSize: 4, maxEntries: 1 });
@@ -154,6 +163,15 @@ describeKernel('a perf buffer', () => {
     expect(one.cpus).toEqual([0]);
     expect(errorOf(() => PerfBuffer.open(small, { cpus: [0], sizePerCpu: 0 })).message).toMatchInlineSnapshot(
       `"sizePerCpu is 0, but must be a whole number from 1 to 1073741824"`,
+    );
+    expect(errorOf(() => PerfBuffer.open(small, { cpus: [-1] })).message).toMatchInlineSnapshot(
+      `"CPU is -1, but must be a whole number from 0 to 2147483647"`,
+    );
+    expect(errorOf(() => PerfBuffer.open(small, { cpus: [0, 0] })).message).toMatchInlineSnapshot(
+      `"a perf buffer reader needs a CPU or more, each once: '0, 0'"`,
+    );
+    expect(errorOf(() => PerfBuffer.open(small, { cpus: [] })).message).toMatchInlineSnapshot(
+      `"a perf buffer reader needs a CPU or more, each once: ''"`,
     );
   });
 });

@@ -2,9 +2,10 @@ import { existsSync, mkdirSync, mkdtempSync, rmdirSync, unlinkSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MapType } from '../../src/isa/kernel-tables.generated.ts';
-import { BpfMap, loadCollection, Program } from '../../src/kernel/index.ts';
+import { MapFlag, MapType } from '../../src/isa/kernel-tables.generated.ts';
+import { attachXdpLink, BpfMap, Link, loadCollection, Program } from '../../src/kernel/index.ts';
 import { enterNewMountNamespace, mountBpffs, unmount } from '../../src/syscall/index.ts';
+import { setNative, syscallNumber } from '../../src/syscall/native.ts';
 import {
   frameOf,
   functionSpec,
@@ -16,6 +17,9 @@ import {
   XDP,
 } from '../support/bpf-code.ts';
 import { describeKernel, errorOf } from '../support/kernel.ts';
+
+/** BPF_OBJ_PIN (Linux, `include/uapi/linux/bpf.h`). */
+const OBJ_PIN = 6;
 
 describeKernel('pins', () => {
   let bpffs = '';
@@ -41,8 +45,9 @@ describeKernel('pins', () => {
     map.pin(path);
     map.close();
     using opened = BpfMap.openPinned(path);
+    expect(opened.pinned).toBe(true);
     unlinkSync(path);
-    expect([opened.get(0), opened.name, opened.pinned]).toEqual([42, 'counts', true]);
+    expect([opened.get(0), opened.name, opened.pinned]).toEqual([42, 'counts', false]);
   });
 
   test('are replaced in one step where that is asked for', () => {
@@ -113,10 +118,71 @@ describeKernel('pins', () => {
     expect([kept, opened.testRun({ data: frameOf(1) }).retval]).toEqual([7, 3]);
   });
 
-  const pinned = (maxEntries: number) =>
+  // The array has no slots of its own: they are filled at run time.
+  const lateDispatcher = objectSpec({
+    functions: [
+      functionSpec('entry', 'xdp', tailCalls(0, 3), XDP, [jump]),
+      functionSpec('seven', 'xdp/7', returns(7)),
+    ],
+    maps: [progArray('jump', 1)],
+  });
+
+  test('of a program wait for a prog array that was filled after the load, too', () => {
+    using collection = loadCollection(lateDispatcher);
+    const entry = collection.program('entry');
+    const [array, path] = [collection.map('jump'), join(bpffs, 'late')];
+    entry.pin(path);
+    entry.unpin();
+    array.set(0, collection.program('seven'));
+    expect(words(errorOf(() => entry.pin(path)))).toMatchInlineSnapshot(
+      `"pinning program 'entry' alone would orphan prog array 'jump': its slots are emptied with the last descriptor [pin the prog array first, or keep this process and its collection open]"`,
+    );
+    array.delete(0);
+    entry.pin(path);
+    entry.unpin();
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test('of a link refuse a program whose prog array would be orphaned', () => {
+    using collection = loadCollection(lateDispatcher);
+    const [entry, seven] = [collection.program('entry'), collection.program('seven')];
+    collection.map('jump').set(0, seven);
+    using link = attachXdpLink(seven, { interface: 'lo', mode: 'generic' });
+    link.update(entry);
+    link.update(seven);
+    link.pin(join(bpffs, 'link'));
+    using same = Link.openPinned(join(bpffs, 'link'));
+    for (const handle of [link, same])
+      expect(errorOf(() => handle.update(entry))).toMatchObject({ code: 'PROG_ARRAY_ORPHANED' });
+    expect(link.info().programId).toBe(seven.id);
+    collection.map('jump').pin(join(bpffs, 'slots'));
+    same.update(entry);
+    same.unpin();
+    link.unpin();
+    collection.map('jump').unpin();
+    expect([existsSync(join(bpffs, 'link')), existsSync(join(bpffs, 'slots'))]).toEqual([false, false]);
+  });
+
+  test('are removed by the handle that made them or was opened from them', () => {
+    using map = create();
+    expect(words(errorOf(() => map.unpin()))).toMatchInlineSnapshot(
+      `"map 'counts' was not pinned through this handle"`,
+    );
+    const paths = ['one', 'other'].map((name) => join(bpffs, name));
+    for (const path of paths) map.pin(path);
+    using opened = BpfMap.openPinned(paths[0]!);
+    opened.unpin();
+    expect(paths.map((path) => existsSync(path))).toEqual([false, true]);
+    map.unpin();
+    expect([existsSync(paths[1]!), map.pinned]).toEqual([false, false]);
+    using program = Program.load({ name: 'two', type: 'xdp', code: returns(2) });
+    expect(errorOf(() => program.unpin())).toMatchObject({ code: 'NOT_PINNED' });
+  });
+
+  const pinned = (maxEntries: number, flags = 0) =>
     objectSpec({
       functions: [],
-      maps: [mapSpec('shared', MapType.HASH, { maxEntries, pinning: 'byName' })],
+      maps: [mapSpec('shared', MapType.HASH, { maxEntries, flags, pinning: 'byName' })],
     });
 
   test('by name are made by the first load and joined by the next', () => {
@@ -129,12 +195,41 @@ describeKernel('pins', () => {
     expect(words(errorOf(() => loadCollection(pinned(9), options)))).toMatchInlineSnapshot(
       `"map 'shared' wants maxEntries 9, but the one pinned at /bpffs/mine/shared has maxEntries 8"`,
     );
+    const other = pinned(8, MapFlag.NO_PREALLOC | MapFlag.RDONLY_PROG);
+    expect(words(errorOf(() => loadCollection(other, options)))).toMatchInlineSnapshot(
+      `"map 'shared' wants flags NO_PREALLOC, RDONLY_PROG, but the one pinned at /bpffs/mine/shared has flags none"`,
+    );
     expect(words(errorOf(() => loadCollection(pinned(8))))).toMatchInlineSnapshot(
       `"map 'shared' asks to be pinned by its name, but not where [give pinPath, for example '/sys/fs/bpf']"`,
     );
     unlinkSync(join(bpffs, 'mine', 'shared'));
     rmdirSync(join(bpffs, 'mine'));
     expect(existsSync(join(bpffs, 'mine'))).toBe(false);
+  });
+
+  test('by name are joined where another load has made them meanwhile', () => {
+    const path = join(bpffs, 'shared');
+    const options = { pinPath: bpffs };
+    using other = loadCollection(pinned(8), { mapOptions: { shared: { pin: false } } });
+    other.map('shared').set(1, 11);
+    const real = setNative(undefined)!;
+    setNative({
+      ...real,
+      syscall(number, ...args) {
+        if (number === syscallNumber('bpf') && args[0] === OBJ_PIN) {
+          setNative(real);
+          other.map('shared').pin(path);
+        }
+        return real.syscall(number, ...args);
+      },
+    });
+    try {
+      using joined = loadCollection(pinned(8), options);
+      expect(joined.map('shared').get(1)).toBe(11);
+    } finally {
+      setNative(real);
+      other.map('shared').unpin();
+    }
   });
 
   test("in iproute2's name spaces are made in the directory of the load", () => {

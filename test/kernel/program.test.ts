@@ -161,15 +161,15 @@ describeKernel('what is refused without a log', () => {
       `"did you mean 'xdp'?"`,
     );
     expect(errorOf(() => load(new Uint8Array(0))).message).toMatchInlineSnapshot(
-      `"code length is 0, but must be a whole number from 1 to 268435456"`,
+      `"the number of instructions is 0, but must be a whole number from 1 to 268435456"`,
     );
     expect(errorOf(() => load(new Uint8Array(12))).message).toMatchInlineSnapshot(
-      `"code length is 1.5, but must be a whole number from 1 to 268435456"`,
+      `"code is 12 bytes, but instructions are 8 bytes each"`,
     );
     expect(
       errorOf(() => Program.load({ name: 'p', type: 'xdp', code, flags: 1 << 30 })).message,
     ).toMatchInlineSnapshot(
-      `"cannot load program 'p': the kernel does not take this program type, attach type, flag or licence, and wrote no log (EINVAL)"`,
+      `"cannot load program 'p': flags has 0x40000000, which is no flag of programs (EINVAL)"`,
     );
     expect(errorOf(() => Program.openById(2 ** 31)).message).toMatchInlineSnapshot(
       `"cannot open program 2147483648: nothing has id 2147483648 (any more) (ENOENT)"`,

@@ -165,6 +165,21 @@ describeKernel('a ring buffer', () => {
     }
   });
 
+  test('calls back until a signal is aborted', async () => {
+    using collection = ringPrograms(4096);
+    using ring = RingBuffer.open(collection.map('events'));
+    const controller = new AbortController();
+    let count = 0;
+    ring.onRecord(() => count++, { signal: AbortSignal.abort() });
+    ring.onRecord(() => count++, { signal: controller.signal });
+    produce(collection, 2);
+    await settle();
+    controller.abort();
+    produce(collection, 3);
+    await settle();
+    expect([count, ring.consume(() => {})]).toEqual([2, 3]);
+  });
+
   test('calls back until it is stopped', async () => {
     using collection = ringPrograms(1 << 16);
     using ring = RingBuffer.open(collection.map('events'), { decode: (record) => record.u32(0) });
@@ -288,6 +303,9 @@ describeKernel('a ring buffer', () => {
     const both = { record: event, decode: () => event.zero };
     expect(errorOf(() => RingBuffer.open(collection.map('events'), both)).message).toMatchInlineSnapshot(
       `"give either 'record' or 'decode'"`,
+    );
+    expect(errorOf(() => RingBuffer.open([])).message).toMatchInlineSnapshot(
+      `"a ring buffer reader needs one map or more"`,
     );
     using ring = RingBuffer.open(collection.map('events'));
     produce(collection);

@@ -35,6 +35,9 @@ describeKernel('a user ring buffer', () => {
     expect(errorOf(() => ring.write(new Uint8Array(4089))).message).toMatchInlineSnapshot(
       `"size of a record of map 'commands' is 4089, but must be a whole number from 0 to 4088"`,
     );
+    expect(errorOf(() => ring.write(5 as never)).message).toMatchInlineSnapshot(
+      `"a record of map 'commands' is a Uint8Array"`,
+    );
   });
 
   test('is waited for when it is full', async () => {

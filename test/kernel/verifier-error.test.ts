@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { assembleOrThrow } from '../../src/asm/index.ts';
 import { writeElf } from '../../src/elf/index.ts';
-import { loadCollection, Program, VerifierError } from '../../src/kernel/index.ts';
+import { type LogOptions, loadCollection, Program, VerifierError } from '../../src/kernel/index.ts';
 import { hintKind } from '../../src/object/verifier-hints.ts';
 import { codeOf } from '../flow/tools.ts';
 import { describeKernel, errorOf } from '../support/kernel.ts';
@@ -222,6 +222,7 @@ describeKernel('what the verifier refuses', () => {
         source: again: r0 += 1 @ bad.s:4
         at slot 1: (07) r0 += 1
         state: R0=0x7a11f
+        the log is cut: its last 1.0 MiB of 80.9 MiB are here; verifierLog: 'whole' keeps up to 64.0 MiB (tsbpf load --log FILE)
         hint: every path is walked, and together at most 1000000 instructions: let a loop run less often, move its body to bpf_loop() or to a global function, or leave with a tail call
 
       a helper that does not exist:
@@ -364,5 +365,43 @@ describeKernel('what the verifier refuses', () => {
     const bytes = writeElf(assembleOrThrow(source).object);
     const { excerpt } = errorOf(() => loadCollection(bytes)) as VerifierError;
     expect(excerpt).toMatchObject({ source: 'r0 = r7 @ bad.s:2', place: { file: 'bad.s', line: 2 } });
+  });
+
+  test('a log of several MiB is cut to its end, which explains the refusal, and is whole where asked for', () => {
+    const lines = Array.from({ length: 30_000 }, (_, index) => `r0 += ${index}`);
+    const code = codeOf(['r0 = 0', ...lines, 'r0 = r9', 'exit'].join('\n'));
+    const refuse = (options: LogOptions): VerifierError =>
+      errorOf(() => Program.load({ name: 'long', type: 'xdp', code, ...options })) as VerifierError;
+    const [end, whole] = [refuse({}), refuse({ verifierLog: 'whole' })];
+    for (const { excerpt, errnoName } of [end, whole]) {
+      expect(excerpt).toMatchObject({ slot: 30_001, messages: ['R9 !read_ok'] });
+      expect(errnoName).toBe('EACCES');
+    }
+    expect(whole.truncated).toBe(false);
+    expect(whole.log).toMatch(/^0: /);
+    // Before Linux 6.4 the end is there only with all that comes before it.
+    if (end.truncated) {
+      expect(end.log.length).toBeLessThanOrEqual(2 ** 20);
+      expect(end.logSize).toBe(whole.logSize);
+      // What is kept begins with a whole line.
+      expect(`\n${whole.log}`.endsWith(`\n${end.log}`)).toBe(true);
+      expect(end.message).toMatch(/the log is cut: its last 1\.0 MiB of 1\.\d MiB are here; verifierLog/);
+    } else expect(end.log).toBe(whole.log);
+  });
+
+  test('a program that is too complex says where it was', () => {
+    const text = '.program bad, "xdp"\nr0 = 0\nagain: r0 += 1\nif r0 != 10000000 goto again\nr0 = 0\nexit';
+    const { errnoName, excerpt, truncated } = refusal(text);
+    expect(excerpt.messages[0]).toMatch(/^BPF program is too large\. Processed \d+ insn$/);
+    expect([errnoName, truncated]).toEqual(['E2BIG', true]);
+  });
+
+  test('a log of level 2 has every step with all states', () => {
+    const code = codeOf('r0 = r9\nexit');
+    const { log, excerpt } = errorOf(() =>
+      Program.load({ name: 'bad', type: 'xdp', code, logLevel: 2 }),
+    ) as VerifierError;
+    expect(log).toContain('func#0 @0');
+    expect(excerpt.messages).toEqual(['R9 !read_ok']);
   });
 });

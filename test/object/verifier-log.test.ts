@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { VerifierError } from '../../src/kernel/load/verifier-error.ts';
 import { HINT_KINDS, hintKind, hintOf } from '../../src/object/verifier-hints.ts';
-import { excerptLog, isQuietLog, logStats } from '../../src/object/verifier-log.ts';
+import { excerptLog, isQuietLog, LOG_CUT, logStats } from '../../src/object/verifier-log.ts';
 import { fc, test as property } from '../support/property.ts';
 
 /** Linux 6.18, log level 2 | 4: a call of a function, with the table of live registers and what precision was asked for. */
@@ -281,14 +281,13 @@ const SAID: Readonly<Record<string, readonly string[]>> = {
   untrusted: ['R1 must be referenced or trusted', "R2 invalid mem access 'untrusted_ptr_task_struct'"],
   uninitialised: ['R0 !read_ok', 'R3 !read_ok', 'R7 !read_ok'],
   loop: ['infinite loop detected at insn 4', 'back-edge from insn 3 to 0'],
-  complexity: [
-    'BPF program is too large. Processed 1000001 insn',
-    'The sequence of 8193 jumps is too complex.',
-  ],
+  branches: ['The sequence of 8193 jumps is too complex.'],
+  complexity: ['BPF program is too large. Processed 1000001 insn'],
   gpl: [
     'cannot call GPL-restricted function from non-GPL compatible program',
     'cannot call kernel function from non-GPL compatible program',
   ],
+  'never-sleeps': ['Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable'],
   sleepable: [
     'helper call might sleep in a non-sleepable prog',
     'program must be sleepable to call sleepable kfunc bpf_x',
@@ -299,6 +298,7 @@ const SAID: Readonly<Record<string, readonly string[]>> = {
     'program of this type cannot use helper bpf_skb_load_bytes#26',
     'program of this type cannot use helper bpf_probe_write_user#36',
   ],
+  device: ['metadata kfuncs require device-bound program'],
   kfunc: [
     'calling kernel function bpf_task_from_pid is not allowed',
     'kernel btf_id 17 is not a function',
@@ -354,6 +354,7 @@ const SAID: Readonly<Record<string, readonly string[]>> = {
   argument: ['R1 type=scalar expected=map_ptr', 'R2 type=inv expected=fp, pkt, map_value'],
   'map-helper': ['cannot pass map_type 1 into func bpf_map_push_elem#87'],
   'tail-call': ['expected prog array map for tail call', 'tail_call abusing map_ptr'],
+  opcode: ['unknown opcode ff', 'BPF_MOV uses reserved fields'],
   unreachable: [
     'unreachable insn 2',
     'last insn is not an exit or jmp',
@@ -383,10 +384,13 @@ describe('a hint', () => {
       the kernel may free what it points to: acquire it with a kfunc, or read it inside of bpf_rcu_read_lock()
       set it on every path that leads here
       a loop must come to an end that the verifier can see: count to a constant, or use bpf_loop(), bpf_for() or may_goto; before Linux 5.3 loops are unrolled
+      of a path at most 8192 branches may wait for their other side: look values up in a map or table in place of comparing one by one, move parts to global functions, or leave with a tail call
       every path is walked, and together at most 1000000 instructions: let a loop run less often, move its body to bpf_loop() or to a global function, or leave with a tail call
       it is for GPL-compatible programs only: .license "GPL", or in C char _license[] SEC("license") = "GPL";
+      leave the .s of its section out (BPF_F_SLEEPABLE in flags)
       only programs that may sleep call it: load it from a section with .s, as fentry.s/… or lsm.s/…, outside of locks and bpf_rcu_read_lock()
       bpf_probe_read() is for programs of type kprobe, tracepoint, perf_event, raw_tracepoint, raw_tracepoint_writable, tracing and 2 more
+      they ask the driver of one interface: load the program for it (device: 'veth0', or tsbpf xdp attach --bound); programs in prog arrays, devmaps and cpumaps cannot call them
       bpf_task_from_pid() is not for programs of this type: the kernel registers each kfunc for some types, and for some flags of them
       compare the pointer and all that is read behind it with data_end first, on this path: if (data + size > data_end) return
       release on every path what was acquired at slot 4: bpf_sk_release(), bpf_ringbuf_submit() or _discard(), bpf_obj_drop() and the like
@@ -404,6 +408,7 @@ describe('a hint', () => {
       argument 1 is scalar, but must be map_ptr: pass the pointer itself
       bpf_map_push_elem() is for maps of other types
       the second argument of bpf_tail_call() is a map of type prog_array, one and the same on every path; no reference or lock is held, and callers have little on their stacks
+      this kernel has no such instruction, or bits of it that must be zero are not: make it for an older instruction set (clang -mcpu=v3, tsbpf asm --mcpu; tsbpf features isa)
       every instruction must be reached, every path ends with exit or a jump, and jumps stay within their function
       types are missing or do not fit: compile with -g, and see that /sys/kernel/btf/vmlinux is there and has the target"
     `);
@@ -425,5 +430,37 @@ describe('a hint', () => {
         "did you mean 'bpf_map_lookup_elem'?",
       ]
     `);
+  });
+});
+
+describe('a log whose beginning is missing', () => {
+  const END = `R3 !read_ok\nprocessed 124 insns (limit 1000000) max_states_per_insn 0\n`;
+
+  test('is read without its first line, which is half of one', () => {
+    // 64 KiB that begin within `123: (95) exit`.
+    const filler = `${'x'.repeat(100)}\n`;
+    const last = `3: (95) exit\n${END}`;
+    const rest = filler.repeat(Math.floor((64 * 1024 - last.length) / filler.length));
+    const pad = 64 * 1024 - last.length - rest.length;
+    const { slot, insn, messages } = excerptLog(`12${last}${'y'.repeat(pad - 1)}\n${rest}`);
+    expect({ slot, insn }).toEqual({ slot: undefined, insn: undefined });
+    expect(messages).toHaveLength(8);
+  });
+
+  test('has nothing from before a gap', () => {
+    const log = `0: R1=ctx() R10=fp0\n0: (bf) r6 = r1    ; R6=ctx()\n1: (b7) r\n${LOG_CUT}\n${END}`;
+    const { insn, states, messages } = excerptLog(log);
+    expect({ insn, states: [...states], messages }).toEqual({
+      insn: undefined,
+      states: [],
+      messages: ['R3 !read_ok'],
+    });
+    expect(logStats(log)?.processed).toBe(124);
+  });
+
+  property.prop([fc.nat(DETAILED.length)])('tells the same reason wherever it is cut', (at) => {
+    const { messages } = excerptLog(DETAILED);
+    const tail = DETAILED.slice(Math.min(at, DETAILED.indexOf('10: (71)')));
+    expect(excerptLog(tail)).toMatchObject({ messages, slot: 10, insn: '(71) r0 = *(u8 *)(r2 -8)' });
   });
 });

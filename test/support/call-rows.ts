@@ -2,7 +2,7 @@ import { KernelFeatures } from '../../src/kernel/features/features.ts';
 import { allowMemory } from '../../src/kernel/features/features-fallback.ts';
 import { EpollEvent, epollAdd, epollTake, openEpoll } from '../../src/syscall/epoll.ts';
 import { Fd } from '../../src/syscall/fd.ts';
-import { mapMemory } from '../../src/syscall/mapping.ts';
+import { mapMemory, tryPopulate } from '../../src/syscall/mapping.ts';
 import {
   enterNewMountNamespace,
   enterNewNetworkNamespace,
@@ -56,6 +56,20 @@ export const CALL_ROWS: readonly CallRow[] = [
     args: [0, 4096, 'PROT_READ | PROT_WRITE', 'MAP_SHARED', 5, 8192],
     call: () => mapMemory({ fd: 5, length: 4096, offset: 8192, writable: true, what: 'x' }),
     refused: 'throws',
+  },
+  {
+    syscall: 'mmap',
+    of: 'shared memory at one address',
+    args: [0x1000, 4096, 'PROT_READ', 'MAP_SHARED | MAP_FIXED_NOREPLACE', 5, 0],
+    call: () => mapMemory({ fd: 5, length: 4096, at: 0x1000, what: 'x' }),
+    refused: 'throws',
+  },
+  {
+    syscall: 'madvise',
+    of: 'pages to write to',
+    args: [0x1000, 8192, 'MADV_POPULATE_WRITE'],
+    call: () => tryPopulate({ address: 0x1000, bytes: new Uint8Array() }, 8192),
+    refused: 'answers',
   },
   {
     syscall: 'mount',

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -32,8 +31,19 @@ export function tsbpf(
 
 /** Starts the command and goes on; its first output line says that it is ready. */
 export function startTsbpf(args: readonly string[]): { child: ChildProcess; firstLine: Promise<string> } {
-  const child = spawn(process.execPath, [cli, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'ignore'] });
-  const firstLine = once(child.stdout!, 'data').then(([data]) => String(data).split('\n')[0]!);
+  const child = spawn(process.execPath, [cli, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  child.stderr.on('data', (data) => {
+    said += data;
+  });
+  const firstLine = new Promise<string>((resolve, reject) => {
+    child.stdout.once('data', (data) => resolve(String(data).split('\n')[0]!));
+    child.once('close', (status) =>
+      reject(new Error(`it ended with ${status} before its first line\n${said}`)),
+    );
+  });
+  // Not everybody waits for it.
+  firstLine.catch(() => {});
   return { child, firstLine };
 }
 

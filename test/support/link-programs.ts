@@ -1,5 +1,5 @@
 import { assembleOrThrow } from '../../src/asm/index.ts';
-import { type Collection, loadCollection } from '../../src/kernel/index.ts';
+import { type Collection, type LoadOptions, loadCollection } from '../../src/kernel/index.ts';
 import { collect } from '../../src/object/index.ts';
 
 /** A program that counts its calls in `hits[0]` and answers `result`. */
@@ -62,8 +62,8 @@ out:
 }
 
 /** Assembles and loads; problems of the text fail the test. */
-export function loadText(text: string): Collection {
-  return loadCollection(collect(assembleOrThrow(text).object));
+export function loadText(text: string, options?: LoadOptions): Collection {
+  return loadCollection(collect(assembleOrThrow(text).object), options);
 }
 
 /** The number at an index of `hits`. */

@@ -31,7 +31,6 @@ const ROWS = {
   'netfilter link': { since: '6.4' },
   'device-bound xdp': { since: '6.3' },
   'metadata kfuncs': { since: '6.8' },
-  'prog arrays in device-bound xdp': { since: '6.16' },
   'sockmap link': { since: '6.10' },
   'struct_ops link': { since: '6.4' },
   'cgroup of unix sockets': { since: '6.7' },

@@ -378,7 +378,7 @@ describe('a refused attachment', () => {
         "this kernel has no netkit, or the program was loaded for another attach type [netkit came with Linux 6.7]",
         "another program is attached there already",
         "the program was loaded with expected_attach_type CGROUP_INET4_BIND, but CGROUP_INET4_CONNECT is asked for [load it from a section of that name, or with expectedAttachType: AttachType.CGROUP_INET4_CONNECT]",
-        "the target is no cgroup of version 2",
+        "the target is no cgroup of version 2 [name a folder below /sys/fs/cgroup, or where cgroup2 is mounted (tsbpf doctor)]",
         "this kernel cannot probe its functions (CONFIG_FPROBE is off) [tracepoints and raw tracepoints may serve instead: tp_btf/…, tracepoint/…]",
         "this kernel has no uprobe.session link, or the program was loaded for another attach type [uprobe.session link came with Linux 6.13]",
         "another BPF program has this hook at this priority",

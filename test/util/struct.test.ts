@@ -34,6 +34,21 @@ describe('struct()', () => {
     expect(toHex(pair.encode({ a: 1, b: 2 }, 'big'))).toBe('000100000000000200000000');
   });
 
+  test('takes objects only', () => {
+    const point = struct('point', { x: u32 });
+    const message = (value: unknown): string => {
+      try {
+        struct('line', { from: point }).encode({ from: value as never });
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return '';
+    };
+    expect(message('7')).toMatchInlineSnapshot(`"line.from is a struct point, but 7 was given"`);
+    expect(message(7)).toMatchInlineSnapshot(`"line.from is a struct point, but 7 was given"`);
+    expect(message({ x: 7 })).toBe('');
+  });
+
   test('nests, and holds arrays, bytes and text', () => {
     const outer = struct('outer', {
       id: u32,

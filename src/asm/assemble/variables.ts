@@ -14,8 +14,11 @@ const SECTIONS = {
   '.bss': { type: SectionType.NOBITS, flags: ALLOC | WRITE, entrySize: 0 },
 } as const;
 
-/** Sections whose variables are structs of functions for the kernel, as libbpf names them. */
-const STRUCTS_OF_FUNCTIONS = /^\??\.struct_ops(?:\.link)?$/;
+/**
+ * Sections whose variables stay there, as libbpf names them: structs of functions for the kernel, and what
+ * lies in the object's arena.
+ */
+const OWN_SECTIONS = /^(?:\??\.struct_ops(?:\.link)?|\.addr_space\.1)$/;
 
 /** Read-only text that programs point to: `.rodata`. */
 export function constantsSection(assembler: Assembler): SectionBuilder {
@@ -28,7 +31,7 @@ function sectionOf(
   value: InitialValue,
 ): SectionBuilder {
   const here = assembler.current;
-  if (here && STRUCTS_OF_FUNCTIONS.test(here.name)) return here;
+  if (here && OWN_SECTIONS.test(here.name)) return here;
   if (constant) return constantsSection(assembler);
   const isZero = value.addresses.length === 0 && !value.bytes?.some((byte) => byte !== 0);
   const name = isZero ? '.bss' : '.data';

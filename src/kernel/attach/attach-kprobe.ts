@@ -7,7 +7,7 @@ import { runningKernel } from '../facts.ts';
 import type { Program } from '../load/program.ts';
 import { attachToEvent, EVERY_PROCESS, type PerfAttachOptions, probePmu } from './attach-perf.ts';
 import { requireType } from './attach-type.ts';
-import { sessionOr } from './attach-uprobe.ts';
+import { cookiesOf, sessionOr } from './attach-uprobe.ts';
 import { attachByTracefs, matchingFunctions, tracefsKprobes } from './kprobe-events.ts';
 import { type Attached, createLink, type Link } from './link.ts';
 
@@ -145,8 +145,10 @@ export interface KprobeMultiOptions {
   /** Functions of the kernel by name, or by a predicate, which takes tracefs; or `addresses`. */
   readonly functions?: readonly string[] | ((name: string) => boolean);
   readonly addresses?: readonly bigint[];
-  /** One for each function. */
+  /** One for each function, in their order. */
   readonly cookies?: readonly bigint[];
+  /** In place of `cookies`: the same for all. */
+  readonly cookie?: bigint;
   /** True: when the functions return. */
   readonly ret?: boolean;
 }
@@ -158,15 +160,17 @@ const KPROBE_MULTI_RETURN = 1;
  * Attaches a program of a `kprobe.multi` or `kprobe.session` section to many functions by one link
  * (Linux 5.18, sessions 6.10).
  *
- * @throws {TsbpfError} `TRACEFS_UNAVAILABLE`, `KERNEL_FUNCTION_NOT_FOUND`
+ * @throws {TsbpfError} `TRACEFS_UNAVAILABLE`, `KERNEL_FUNCTION_NOT_FOUND`, `PROBE_PLACE_MISSING`, `PROBE_COUNT`
  * @throws {SyscallError} EOPNOTSUPP without CONFIG_FPROBE, ESRCH (no such function)
  */
 export function attachKprobeMulti(program: Program, options: KprobeMultiOptions): Link {
   requireType(program, [ProgType.KPROBE], 'kprobe.multi');
-  const { addresses, cookies, ret } = options;
+  const { addresses, ret } = options;
   const functions =
     typeof options.functions === 'function' ? matchingFunctions(options.functions) : options.functions;
   const count = functions?.length ?? addresses?.length ?? 0;
+  if (count === 0) throw new TsbpfError('PROBE_PLACE_MISSING', 'kprobe.multi needs functions or addresses');
+  const cookies = cookiesOf(options, count);
   return createLink(
     program,
     {

@@ -1,4 +1,5 @@
 import { AttachFlag } from '../../syscall/bpf-attach.ts';
+import { TsbpfError } from '../../util/errors.ts';
 import type { Program } from '../load/program.ts';
 import { Link } from './link.ts';
 
@@ -19,6 +20,14 @@ export interface EncodedOrder {
 }
 
 function neighbour(of: Neighbour): { readonly flags: number; readonly relative: number } {
+  if (typeof of !== 'object')
+    throw new TsbpfError(
+      'OPTIONS',
+      `a neighbour is a link, a program or a number of one, but '${of}' was given`,
+      {
+        hint: 'write { linkId } or { programId }',
+      },
+    );
   if (of instanceof Link) return { flags: AttachFlag.LINK, relative: of.fd.number };
   if ('linkId' in of) return { flags: AttachFlag.LINK | AttachFlag.ID, relative: of.linkId };
   if ('programId' in of) return { flags: AttachFlag.ID, relative: of.programId };

@@ -13,11 +13,12 @@ import {
   type TcFilter,
   TcParent,
 } from '../../syscall/rtnetlink-tc.ts';
-import { TsbpfError } from '../../util/errors.ts';
+import { checkRange, TsbpfError } from '../../util/errors.ts';
 import type { Program } from '../load/program.ts';
-import type { TcDirection } from './attach-tcx.ts';
+import { expectDirection, type TcDirection } from './attach-tcx.ts';
 import { requireType } from './attach-type.ts';
 import { TargetAttachment } from './link.ts';
+import { TC_PROTOCOLS } from './tc-protocol.ts';
 import type { InNetns } from './xdp.ts';
 
 export interface AttachTcOptions {
@@ -33,8 +34,8 @@ export interface AttachTcOptions {
   readonly chain?: number;
   /** False: the program answers with a class, or -1 for `classid`, and not with a verdict. */
   readonly directAction?: boolean;
-  /** The class of packets, major number in the upper half. */
-  readonly classid?: number;
+  /** The class of packets: as tc writes it (`1:10`, both hexadecimal), or with the major number in the upper half. */
+  readonly classid?: number | `${string}:${string}`;
   /** Takes the place of the filter with this priority and handle. */
   readonly replace?: boolean;
 }
@@ -47,6 +48,8 @@ export interface TcState {
   readonly chain: number;
   readonly priority: number;
   readonly handle: number;
+  /** ETH_P_* of the packets that it sees; 3 for all. */
+  readonly protocol: number;
   readonly programId: number | undefined;
   readonly name: string | undefined;
   readonly tag: string | undefined;
@@ -99,6 +102,16 @@ function ensureClsact({ ifindex, ifname }: NetworkLink, doing: string): boolean 
   return true;
 }
 
+/** @throws {TsbpfError} `CLASSID_INVALID` @throws {OutOfRangeError} */
+function classOf(classid: AttachTcOptions['classid']): number | undefined {
+  if (typeof classid !== 'string') return classid && checkRange('classid', classid, 0, 0xffff_ffff);
+  const [, major, minor] = /^([0-9a-fA-F]{1,4}):([0-9a-fA-F]{0,4})$/.exec(classid) ?? [];
+  if (major) return Number.parseInt(major, 16) * 0x1_0000 + Number.parseInt(minor || '0', 16);
+  throw new TsbpfError('CLASSID_INVALID', `'${classid}' is no class`, {
+    hint: "write the two numbers in hexadecimal, as tc does: '1:10'",
+  });
+}
+
 /** Whether a refusal says that filter, qdisc or interface have gone. */
 function isGone(error: unknown): boolean {
   const gone: readonly number[] = [Errno.ENOENT, Errno.ENODEV, Errno.EINVAL];
@@ -110,7 +123,7 @@ function isGone(error: unknown): boolean {
  * kernels that have no tcx, and is what `tc filter show` shows.
  *
  * @example `using attached = attachTc(program, { interface: 'veth0', direction: 'egress', priority: 1 });`
- * @throws {TsbpfError} `INTERFACE_NOT_FOUND`, `PROG_TYPE_WRONG`, `QDISC_INGRESS`
+ * @throws {TsbpfError} `INTERFACE_NOT_FOUND`, `PROG_TYPE_WRONG`, `QDISC_INGRESS`, `CLASSID_INVALID`
  * @throws {NetlinkError} EEXIST (priority and handle are taken), EPERM
  */
 export function attachTc(program: Program, options: AttachTcOptions): TcAttachment {
@@ -124,13 +137,17 @@ function attachHere(
 ): TcAttachment {
   const { direction, replace = false, directAction = true } = options;
   requireType(program, [ProgType.SCHED_CLS], 'a filter of tc');
+  expectDirection(direction);
+  const { chain, priority, handle } = options;
+  // 16 bits, behind which the protocol stands.
+  if (priority !== undefined) checkRange('priority', priority, 1, 0xffff);
+  const classid = classOf(options.classid);
   const link = findLink(options.interface);
   const { ifindex, ifname } = link;
   const target = `${ifname} (tc ${direction})`;
   const doing = `attach program '${program.name}' to ${target}`;
   const made = ensureClsact(link, doing);
   const parent = TcParent[direction];
-  const { chain, priority, handle, classid } = options;
   const key = { ifindex, parent, chain, priority, handle };
   try {
     const filter = setTcFilter(
@@ -151,6 +168,7 @@ function attachHere(
       chain: 0,
       priority: priority ?? 0,
       handle: handle ?? 0,
+      protocol: TC_PROTOCOLS.all!,
       kind: 'bpf',
     };
     const there = namespace?.duplicate();
@@ -193,11 +211,15 @@ export function showTc(nameOrIndex: string | number, { netns }: InNetns = {}): T
 
 function showHere(nameOrIndex: string | number): TcState[] {
   const { ifindex, ifname } = findLink(nameOrIndex);
-  if (!hasClsact(ifindex)) return [];
-  return DIRECTIONS.flatMap((direction) =>
+  const kinds = listQdiscs(ifindex).map(({ kind }) => kind);
+  // An ingress qdisc shows its filters whatever direction is asked for.
+  const there = kinds.includes('clsact')
+    ? DIRECTIONS
+    : DIRECTIONS.slice(0, kinds.includes('ingress') ? 1 : 0);
+  return there.flatMap((direction) =>
     listTcFilters(ifindex, TcParent[direction])
-      .flatMap(({ chain, priority, handle, bpf }) =>
-        bpf ? [{ ifname, ifindex, direction, chain, priority, handle, ...bpf }] : [],
+      .flatMap(({ chain, priority, handle, protocol, bpf }) =>
+        bpf ? [{ ifname, ifindex, direction, chain, priority, handle, protocol, ...bpf }] : [],
       )
       .sort((a, b) => a.chain - b.chain || a.priority - b.priority),
   );
@@ -209,6 +231,8 @@ export interface DetachTcOptions extends InNetns {
   /** Left out, every filter of BPF at this direction. */
   readonly priority?: number;
   readonly handle?: number;
+  /** ETH_P_* of the packets that they see. */
+  readonly protocol?: number;
 }
 
 /** Takes filters of BPF off an interface, whoever attached them. @returns what was taken off */
@@ -222,12 +246,16 @@ function detachHere(nameOrIndex: string | number, options: DetachTcOptions): TcS
       state.direction === options.direction &&
       (options.chain === undefined || state.chain === options.chain) &&
       (options.priority === undefined || state.priority === options.priority) &&
-      (options.handle === undefined || state.handle === options.handle),
+      (options.handle === undefined || state.handle === options.handle) &&
+      (options.protocol === undefined || state.protocol === options.protocol),
   );
   for (const state of wanted) {
-    const { ifindex, ifname, chain, priority, handle } = state;
+    const { ifindex, ifname, chain, priority, handle, protocol } = state;
     const parent = TcParent[state.direction];
-    deleteTcFilter({ ifindex, parent, chain, priority, handle }, `detach a filter of tc from ${ifname}`);
+    deleteTcFilter(
+      { ifindex, parent, chain, priority, handle, protocol },
+      `detach a filter of tc from ${ifname}`,
+    );
   }
   return wanted;
 }

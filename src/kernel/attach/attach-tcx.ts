@@ -4,6 +4,7 @@ import { AttachFlag, tryProgAttach, tryProgDetach, tryProgQuery } from '../../sy
 import { Errno } from '../../syscall/errno.ts';
 import { type NetworkNamespace, type NetworkNamespaceRef, runIn } from '../../syscall/network-namespace.ts';
 import { findLink } from '../../syscall/rtnetlink.ts';
+import { TsbpfError } from '../../util/errors.ts';
 import type { Program } from '../load/program.ts';
 import { type AttachOrder, encodeOrder } from './attach-order.ts';
 import { requireType } from './attach-type.ts';
@@ -44,6 +45,12 @@ const NETKIT_TYPES: Record<NetkitEnd, number> = {
   peer: AttachType.NETKIT_PEER,
 };
 
+/** Callers without types say anything. @throws {TsbpfError} `OPTIONS` */
+export function expectDirection(direction: TcDirection): void {
+  if (Object.hasOwn(TCX_TYPES, direction)) return;
+  throw new TsbpfError('OPTIONS', `'${direction}' is no direction: a packet goes 'ingress' or 'egress'`);
+}
+
 function linkTo(
   program: Program,
   { interface: nameOrIndex, netns, ...order }: AttachOrder & Pick<AttachTcxOptions, 'interface' | 'netns'>,
@@ -69,6 +76,7 @@ function linkTo(
  */
 export function attachTcx(program: Program, options: AttachTcxOptions): Link {
   const { direction } = options;
+  expectDirection(direction);
   return linkTo(program, options, TCX_TYPES[direction], `tcx ${direction}`);
 }
 
@@ -93,6 +101,7 @@ function attachHere(
   namespace: NetworkNamespace | undefined,
 ): TargetAttachment {
   const { direction, replace } = options;
+  expectDirection(direction);
   requireType(program, [ProgType.SCHED_CLS], `tcx ${direction}`);
   const { ifindex, ifname } = findLink(options.interface);
   const attachType = TCX_TYPES[direction];

@@ -140,8 +140,11 @@ export interface UprobeMultiOptions extends ProbedFile {
   readonly symbols?: readonly string[] | ((name: string) => boolean);
   /** In place of `symbols`: offsets in the file. */
   readonly offsets?: readonly number[];
-  /** One for each place. */
+  /** One for each place, in their order. */
   readonly cookies?: readonly bigint[];
+  /** In place of `cookies`: the same for all. */
+  readonly cookie?: bigint;
+  /** One for each place; 0 for none. */
   readonly refCtrOffsets?: readonly number[];
   /** True: when the functions return. */
   readonly ret?: boolean;
@@ -154,13 +157,18 @@ const UPROBE_MULTI_RETURN = 1;
  * Attaches a program of a `uprobe.multi` or `uprobe.session` section to many places by one link
  * (Linux 6.6, sessions 6.13).
  *
- * @throws {TsbpfError} `SYMBOL_NOT_FOUND`, `BINARY_NOT_FOUND` @throws {SyscallError} EINVAL, ESRCH
+ * @throws {TsbpfError} `SYMBOL_NOT_FOUND`, `BINARY_NOT_FOUND`, `PROBE_PLACE_MISSING`, `PROBE_COUNT`
+ * @throws {SyscallError} EINVAL, ESRCH
  */
 export function attachUprobeMulti(program: Program, options: UprobeMultiOptions): Link {
   requireType(program, [ProgType.KPROBE], 'uprobe.multi');
   const path = findBinary(options.path);
-  const { symbols, cookies, refCtrOffsets, ret, pid = 0 } = options;
-  const offsets = options.offsets ?? offsetsOf(path, symbols ?? []);
+  const { symbols, refCtrOffsets, ret, pid = 0 } = options;
+  const offsets = options.offsets ?? (symbols && offsetsOf(path, symbols)) ?? [];
+  if (offsets.length === 0)
+    throw new TsbpfError('PROBE_PLACE_MISSING', `probes in ${path} need symbols or offsets`);
+  const cookies = cookiesOf(options, offsets.length);
+  expectOneEach('refCtrOffsets', refCtrOffsets, offsets.length);
   return createLink(
     program,
     {
@@ -176,6 +184,24 @@ export function attachUprobeMulti(program: Program, options: UprobeMultiOptions)
       },
     },
     `${offsets.length} places in ${path} (uprobe.multi)`,
+  );
+}
+
+/** The cookies of several places. @throws {TsbpfError} `PROBE_COUNT` */
+export function cookiesOf(
+  { cookie, cookies }: Pick<UprobeMultiOptions, 'cookie' | 'cookies'>,
+  places: number,
+): readonly bigint[] | undefined {
+  expectOneEach('cookies', cookies, places);
+  return cookies ?? (cookie === undefined ? undefined : new Array<bigint>(places).fill(cookie));
+}
+
+/** The kernel reads one for each place, whatever lies behind the last. */
+function expectOneEach(what: string, given: readonly unknown[] | undefined, places: number): void {
+  if (given === undefined || given.length === places) return;
+  throw new TsbpfError(
+    'PROBE_COUNT',
+    `there are ${given.length} ${what} for ${places} place${places === 1 ? '' : 's'}: give one for each`,
   );
 }
 

@@ -13,13 +13,15 @@ import type { Attached } from './link.ts';
 export interface AttachOptions {
   /** What bpf_get_attach_cookie() answers. */
   readonly cookie?: bigint;
-  /** Probes of programs: only this process. */
+  /** uprobes and USDT probes: only hits of this process. */
   readonly pid?: number;
 }
 
 /** How a section's target is written, and how it is attached. */
 interface Row {
   readonly form: string;
+  /** Whether it can be for one process alone. */
+  readonly byPid?: true;
   readonly attach: (
     program: Program,
     target: string,
@@ -63,6 +65,7 @@ const tracepoint: Row = {
 
 const uprobe: Row = {
   form: 'PATH:FUNCTION, as in uprobe//bin/bash:readline or uretprobe/libc.so.6:malloc',
+  byPid: true,
   attach(program, target, options, { word }) {
     const parts = splitLast(target);
     if (!parts) return undefined;
@@ -79,17 +82,25 @@ const uprobe: Row = {
 
 const uprobeMulti: Row = {
   form: 'PATH:PATTERN, as in uprobe.multi//bin/bash:read*',
+  byPid: true,
   attach(program, target, options, { word }) {
     const parts = splitLast(target);
     if (!parts) return undefined;
     const [path, pattern] = parts;
     const symbols = globPattern(pattern);
-    return attachUprobeMulti(program, { path, symbols, ret: word.startsWith('uret'), ...pidOf(options) });
+    return attachUprobeMulti(program, {
+      path,
+      symbols,
+      ret: word.startsWith('uret'),
+      ...cookieOf(options),
+      ...pidOf(options),
+    });
   },
 };
 
 const usdt: Row = {
   form: 'PATH:PROVIDER:NAME, as in usdt/libc.so.6:libc:setjmp',
+  byPid: true,
   attach(program, target, options) {
     const [, path, provider, name] = /^(.+):([^:]+):([^:]+)$/.exec(target) ?? [];
     if (!path || !provider || !name) return undefined;
@@ -114,10 +125,10 @@ const kprobe: Row = {
 
 const kprobeMulti: Row = {
   form: 'a pattern of FUNCTION, as in kprobe.multi/vfs_*',
-  attach(program, target, _options, { word }) {
+  attach(program, target, options, { word }) {
     const ret = word.startsWith('kret');
     const functions = /[*?]/.test(target) ? globPattern(target) : target.split(',');
-    return attachKprobeMulti(program, { functions, ret });
+    return attachKprobeMulti(program, { functions, ret, ...cookieOf(options) });
   },
 };
 
@@ -158,8 +169,8 @@ const TYPE_ROWS: Readonly<Partial<Record<number, Row>>> = {
 
 /** Which function attaches programs of a type that say nothing of where to. */
 const BY_HAND: Readonly<Partial<Record<number, string>>> = {
-  [ProgType.XDP]: 'attachXdp or attachXdpLink',
-  [ProgType.SCHED_CLS]: 'attachTcx or attachTc',
+  [ProgType.XDP]: 'attachXdp or attachXdpLink (tsbpf xdp attach)',
+  [ProgType.SCHED_CLS]: 'attachTcx or attachTc (tsbpf tc attach)',
   [ProgType.SOCKET_FILTER]: 'attachSocketFilter',
   [ProgType.SK_REUSEPORT]: 'attachReuseport',
   [ProgType.SK_LOOKUP]: 'attachNetns',
@@ -168,13 +179,13 @@ const BY_HAND: Readonly<Partial<Record<number, string>>> = {
   [ProgType.SK_MSG]: 'attachSockmap',
   [ProgType.NETFILTER]: 'attachNetfilter',
   [ProgType.PERF_EVENT]: 'attachPerfEvent',
-  [ProgType.CGROUP_SKB]: 'attachCgroup',
-  [ProgType.CGROUP_SOCK]: 'attachCgroup',
-  [ProgType.CGROUP_SOCK_ADDR]: 'attachCgroup',
-  [ProgType.CGROUP_DEVICE]: 'attachCgroup',
-  [ProgType.CGROUP_SYSCTL]: 'attachCgroup',
-  [ProgType.CGROUP_SOCKOPT]: 'attachCgroup',
-  [ProgType.SOCK_OPS]: 'attachCgroup',
+  [ProgType.CGROUP_SKB]: 'attachCgroup (tsbpf cgroup attach)',
+  [ProgType.CGROUP_SOCK]: 'attachCgroup (tsbpf cgroup attach)',
+  [ProgType.CGROUP_SOCK_ADDR]: 'attachCgroup (tsbpf cgroup attach)',
+  [ProgType.CGROUP_DEVICE]: 'attachCgroup (tsbpf cgroup attach)',
+  [ProgType.CGROUP_SYSCTL]: 'attachCgroup (tsbpf cgroup attach)',
+  [ProgType.CGROUP_SOCKOPT]: 'attachCgroup (tsbpf cgroup attach)',
+  [ProgType.SOCK_OPS]: 'attachCgroup (tsbpf cgroup attach)',
   [ProgType.STRUCT_OPS]: 'attachStructOps, with the struct that it is in',
   [ProgType.LWT_IN]: 'iproute2, once it is pinned: ip route add … encap bpf in pinned PATH',
   [ProgType.LWT_OUT]: 'iproute2, once it is pinned: ip route add … encap bpf out pinned PATH',
@@ -185,6 +196,21 @@ const BY_HAND: Readonly<Partial<Record<number, string>>> = {
 function rowOf(program: Program, word: string): Row | undefined {
   if (program.type === ProgType.KPROBE) return KPROBE_ROWS[word];
   return TYPE_ROWS[program.type];
+}
+
+/** What would be passed over in silence. @throws {TsbpfError} `OPTIONS` */
+function refuseOption(program: Program, name: keyof AttachOptions, given: unknown): void {
+  if (given === undefined) return;
+  throw new TsbpfError(
+    'OPTIONS',
+    `program '${program.name}' of section '${program.section}' takes no ${name}`,
+    {
+      hint:
+        name === 'pid'
+          ? 'only uprobes and USDT probes can be for one process; others compare bpf_get_current_pid_tgid()'
+          : 'iterators have none',
+    },
+  );
 }
 
 /**
@@ -203,6 +229,8 @@ export function attach(program: Program, options: AttachOptions = {}): Attached 
     (program.type === ProgType.LSM && program.traits.expectedAttachType !== AttachType.LSM_CGROUP)
   ) {
     const iterates = program.traits.expectedAttachType === AttachType.TRACE_ITER;
+    refuseOption(program, 'pid', options.pid);
+    if (iterates) refuseOption(program, 'cookie', options.cookie);
     return iterates ? attachIter(program) : attachTracing(program, cookieOf(options));
   }
   const target = programKind(section)?.attachTo;
@@ -216,6 +244,7 @@ export function attach(program: Program, options: AttachOptions = {}): Attached 
       { hint: by ? `attach it with ${by}` : 'attach it with the function for its type' },
     );
   }
+  if (!row.byPid) refuseOption(program, 'pid', options.pid);
   const attached = target === undefined ? undefined : row.attach(program, target, options, { word });
   if (attached) return attached;
   throw new TsbpfError(

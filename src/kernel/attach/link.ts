@@ -1,4 +1,3 @@
-import { unlinkSync } from 'node:fs';
 import { bpfError } from '../../syscall/bpf.ts';
 import {
   type LinkCreateParams,
@@ -11,10 +10,10 @@ import { allIds, fdById } from '../../syscall/bpf-object.ts';
 import { Errno } from '../../syscall/errno.ts';
 import { SyscallError } from '../../syscall/error.ts';
 import { Fd } from '../../syscall/fd.ts';
-import { TsbpfError } from '../../util/errors.ts';
 import { type Program, refuseOrphans } from '../load/program.ts';
 import type { BpfMap } from '../maps/map.ts';
-import { openPin, type PinOptions, pinFd } from '../pin.ts';
+import { openPin, type PinOptions, pinFd, removePins } from '../pin.ts';
+import { checkSameDevice } from './xdp-device.ts';
 
 /** Something attached, whatever holds it there. */
 export interface Attached {
@@ -44,7 +43,7 @@ export class Link implements Attached {
   readonly fd: Fd;
   readonly target: string;
   #keep: Program | undefined;
-  #pinnedAt: string | undefined;
+  readonly #pins: Set<string> = new Set();
 
   constructor(fd: Fd, target: string, keep?: Program) {
     this.fd = fd;
@@ -55,7 +54,7 @@ export class Link implements Attached {
   /** Opens a pinned link. @throws {SyscallError} ENOENT @throws {TsbpfError} `PIN_KIND` */
   static openPinned(path: string): Link {
     const link = new Link(openPin(path, 'link'), `what the link at ${path} holds`);
-    link.#pinnedAt = path;
+    link.#pins.add(path);
     return link;
   }
 
@@ -80,10 +79,14 @@ export class Link implements Attached {
    *
    * @param old only where this one is attached now
    * @throws {SyscallError} EOPNOTSUPP or EINVAL for kinds that cannot, EPERM where another than `old` is attached
+   * @throws {TsbpfError} `PROG_ARRAY_ORPHANED` where the link is pinned and a filled prog array of the program is not; `DEVICE_MISMATCH`
    */
   update(program: Program | BpfMap, old?: Program | BpfMap): void {
-    const result = tryLinkUpdate(this.fd.number, program.fd.number, old?.fd.number);
     const given = 'traits' in program ? program : undefined;
+    if (given && this.#pins.size > 0)
+      refuseOrphans(given.maps, `putting ${given.fd.what} into a pinned link`);
+    if (given?.device) checkSameDevice(given, this.info());
+    const result = tryLinkUpdate(this.fd.number, program.fd.number, old?.fd.number);
     if (result < 0) {
       throw bpfError('LINK_UPDATE', -result, `put ${program.fd.what} into ${this.fd.what}`, {
         progType: given?.type,
@@ -102,15 +105,12 @@ export class Link implements Attached {
   pin(path: string, options: PinOptions = {}): void {
     if (this.#keep) refuseOrphans(this.#keep.maps, `pinning ${this.fd.what}`);
     pinFd(this.fd, path, options);
-    this.#pinnedAt = path;
+    this.#pins.add(path);
   }
 
-  /** Removes the pin that `pin` made or that it was opened from. @throws {TsbpfError} `NOT_PINNED` */
+  /** Removes the pins that `pin` made and that it was opened from. @throws {TsbpfError} `NOT_PINNED` */
   unpin(): void {
-    if (this.#pinnedAt === undefined)
-      throw new TsbpfError('NOT_PINNED', `${this.fd.what} was not pinned through this handle`);
-    unlinkSync(this.#pinnedAt);
-    this.#pinnedAt = undefined;
+    removePins(this.fd, this.#pins);
   }
 
   /**
@@ -121,6 +121,8 @@ export class Link implements Attached {
    */
   detach(): boolean {
     if (this.fd.closed) return false;
+    // Some kinds say that they did it again.
+    if (!linkDetails(this.fd.number, this.fd.what).attached) return false;
     const result = tryLinkDetach(this.fd.number);
     if (result === -Errno.EOPNOTSUPP) {
       this.close();

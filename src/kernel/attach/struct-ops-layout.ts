@@ -99,9 +99,15 @@ function structNames(types: Btf): string[] {
  * An object's struct in the kernel's layout: members are found by their names, so that an object may
  * leave out what it does not need and have them in another order.
  *
+ * @param edited members that the load gives, which are left out here
  * @throws {TsbpfError} `STRUCT_OPS_MEMBER_MISSING`, `STRUCT_OPS_MEMBER_DIFFERS`
  */
-export function convertStruct(map: MapSpec, types: Btf, kernel: KernelStruct): ConvertedStruct {
+export function convertStruct(
+  map: MapSpec,
+  types: Btf,
+  kernel: KernelStruct,
+  edited: ReadonlyMap<string, unknown> = new Map(),
+): ConvertedStruct {
   const { structOps, contents, name, value: type } = map;
   const local = types.resolve(type ?? 0) as BtfComposite;
   const [entry] = contents;
@@ -110,6 +116,7 @@ export function convertStruct(map: MapSpec, types: Btf, kernel: KernelStruct): C
   const value = new Uint8Array(kernel.value.size);
   const places: FunctionPlace[] = [];
   for (const member of local.members) {
+    if (edited.has(member.name)) continue;
     const program = structOps!.programs.find(({ offset }) => offset * 8 === member.offsetBits)?.program;
     const size = member.bitSize > 0 ? 0 : types.sizeOf(member.type);
     const at = Math.floor(member.offsetBits / 8);
@@ -119,7 +126,7 @@ export function convertStruct(map: MapSpec, types: Btf, kernel: KernelStruct): C
     if (!target) {
       // A newer object on an older kernel: what it leaves at zero is nothing that the kernel could miss.
       if (program === undefined && member.bitSize === 0 && data.every((byte) => byte === 0)) continue;
-      throw missing(name, member, kernel.struct);
+      throw missingMember(name, member.name, kernel.struct);
     }
     const offset = kernel.dataOffset + Math.floor(target.offsetBits / 8);
     const differs = difference(types, member, program, kernel, target);
@@ -135,13 +142,20 @@ export function convertStruct(map: MapSpec, types: Btf, kernel: KernelStruct): C
   return { value, places };
 }
 
-function missing(map: string, member: BtfMember, struct: BtfComposite): TsbpfError {
-  const known = struct.members.map(({ name }) => name);
+/** What is said of a member that the kernel's struct does not have. */
+export function missingMember(map: string, member: string, struct: BtfComposite): TsbpfError {
+  const known = struct.members.flatMap(({ name }) => (name === '' ? [] : [name]));
   return new TsbpfError(
     'STRUCT_OPS_MEMBER_MISSING',
-    `'${map}' sets its member '${member.name}', which the kernel's ${struct.name} does not have`,
-    { hint: didYouMean(member.name, known)[0] ?? `it has ${known.join(', ')}` },
+    `'${map}' sets its member '${member}', which the kernel's ${struct.name} does not have`,
+    { hint: didYouMean(member, known)[0] ?? `it has ${known.join(', ')}` },
   );
+}
+
+/** Whether a member is a function, for which a program can stand in. */
+export function isFunction(types: Btf, id: number): boolean {
+  const type = types.resolve(id);
+  return type.kind === 'ptr' && types.resolve(type.type).kind === 'funcProto';
 }
 
 interface Difference {
@@ -161,8 +175,7 @@ function difference(
     return { has: 'bits', wants: 'bits too, which cannot be carried over' };
   const mine = types.resolve(member.type);
   const theirs = kernel.types.resolve(target.type);
-  const isFunction = theirs.kind === 'ptr' && kernel.types.resolve(theirs.type).kind === 'funcProto';
-  if (program !== undefined && !isFunction)
+  if (program !== undefined && !isFunction(kernel.types, target.type))
     return { has: 'a function', wants: describe(kernel.types, target, theirs) };
   const same = mine.kind === theirs.kind && types.sizeOf(member.type) === kernel.types.sizeOf(target.type);
   return same

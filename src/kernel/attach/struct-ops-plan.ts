@@ -9,6 +9,14 @@ import type { Program } from '../load/program.ts';
 import { BpfMap } from '../maps/map.ts';
 import type { AttachTarget } from './attach-target.ts';
 import { StructOps } from './struct-ops.ts';
+import {
+  editStruct,
+  editsOf,
+  expectStructs,
+  programsOf,
+  type StructOpsMembers,
+  type StructOpsOptions,
+} from './struct-ops-edit.ts';
 import { type ConvertedStruct, convertStruct, type KernelStruct, kernelStruct } from './struct-ops-layout.ts';
 
 /** BPF_F_VTYPE_BTF_OBJ_FD (Linux, `include/uapi/linux/bpf.h`): the value's type is a module's. */
@@ -34,6 +42,7 @@ export class StructOpsPlan {
 
   /**
    * @param wanted as the load's options have it: with programs, the structs that one of them is in
+   * @param edits what the load gives of the structs' members
    * @param own called with each descriptor as soon as it is open
    * @throws {TsbpfError} `STRUCT_OPS_UNKNOWN`, `STRUCT_OPS_MEMBER_MISSING`, `STRUCT_OPS_UNUSED`, `STRUCT_OPS_MIXED` …
    */
@@ -42,13 +51,12 @@ export class StructOpsPlan {
     wanted: readonly string[] | undefined,
     facts: KernelFacts,
     own: (fd: Fd) => Fd,
+    edits: StructOpsOptions['structOps'] = {},
   ) {
+    expectStructs(spec, edits);
     this.#modules = new ModuleFds(own);
     this.#structs = new Map(
-      wantedMaps(spec, wanted).map((map) => {
-        const kernel = kernelStruct(facts, map.structOps!);
-        return [map.name, { kernel, ...convertStruct(map, spec.btf!, kernel) }];
-      }),
+      wantedMaps(spec, wanted, edits).map((map) => [map.name, planStruct(spec, map, facts, edits[map.name])]),
     );
     this.programs = this.#programsOf(spec, wanted);
   }
@@ -189,12 +197,28 @@ function withWords(create: () => BpfMap, { name, structOps, flags }: MapSpec): B
   }
 }
 
-function wantedMaps(spec: ObjectSpec, wanted: readonly string[] | undefined): MapSpec[] {
-  return [...spec.maps.values()].filter(({ structOps, autocreate }) => {
-    if (!structOps) return false;
-    if (wanted === undefined) return autocreate !== false;
-    return structOps.programs.some(({ program }) => wanted.includes(program));
+function wantedMaps(
+  spec: ObjectSpec,
+  wanted: readonly string[] | undefined,
+  edits: Readonly<Record<string, StructOpsMembers>>,
+): MapSpec[] {
+  return [...spec.maps.values()].filter((map) => {
+    if (!map.structOps) return false;
+    if (wanted === undefined) return map.autocreate !== false;
+    return programsOf(spec, map, editsOf(edits[map.name])).some((program) => wanted.includes(program));
   });
+}
+
+function planStruct(
+  spec: ObjectSpec,
+  map: MapSpec,
+  facts: KernelFacts,
+  members: StructOpsMembers | undefined,
+): PlannedStruct {
+  const kernel = kernelStruct(facts, map.structOps!);
+  const edits = editsOf(members);
+  const converted = convertStruct(map, spec.btf!, kernel, edits);
+  return { kernel, ...editStruct({ spec, map, kernel, edits }, converted) };
 }
 
 /** Programs that the object loads by itself; of structs those that are made, and those that none names. */

@@ -5,6 +5,7 @@ import type { Program } from '../load/program.ts';
 import { requireType } from './attach-type.ts';
 import { createLink, type Link } from './link.ts';
 import type { XdpMode } from './xdp.ts';
+import { linkRefusal } from './xdp-device.ts';
 
 export interface AttachXdpLinkOptions {
   /** Its name or index. */
@@ -27,13 +28,18 @@ const MODE_FLAGS: Record<XdpMode, number> = {
  *
  * @example `using link = attachXdpLink(program, { interface: 'veth0', mode: 'native' });`
  * @throws {TsbpfError} `INTERFACE_NOT_FOUND`, `PROG_TYPE_WRONG`, `NETNS_NOT_FOUND`
- * @throws {SyscallError} EBUSY (occupied), EOPNOTSUPP (no native XDP), EPERM
+ * @throws {SyscallError} EBUSY (occupied), EOPNOTSUPP (no native XDP), EINVAL (bound to another interface), EPERM
  */
 export function attachXdpLink(program: Program, options: AttachXdpLinkOptions): Link {
   requireType(program, [ProgType.XDP], 'an interface');
   const flags = options.mode ? MODE_FLAGS[options.mode] : 0;
   return runIn(options.netns, () => {
     const { ifindex, ifname } = findLink(options.interface);
-    return createLink(program, { target: ifindex, attachType: AttachType.XDP, flags }, `${ifname} (xdp)`);
+    const params = { target: ifindex, attachType: AttachType.XDP, flags };
+    try {
+      return createLink(program, params, `${ifname} (xdp)`);
+    } catch (error) {
+      throw linkRefusal(error, program, { ifindex, ifname }, options.mode);
+    }
   });
 }

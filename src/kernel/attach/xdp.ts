@@ -3,6 +3,7 @@ import { progInfo } from '../../syscall/bpf-info.ts';
 import { fdById } from '../../syscall/bpf-object.ts';
 import { Errno } from '../../syscall/errno.ts';
 import { SyscallError } from '../../syscall/error.ts';
+import type { Explanation } from '../../syscall/explain.ts';
 import { Fd } from '../../syscall/fd.ts';
 import { type NetworkNamespace, type NetworkNamespaceRef, runIn } from '../../syscall/network-namespace.ts';
 import {
@@ -15,6 +16,7 @@ import {
 } from '../../syscall/rtnetlink.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import { type Program, refuseOrphans } from '../load/program.ts';
+import { whyNotThere } from './xdp-device.ts';
 
 /** Where XDP runs: in the driver, on the socket buffer, in the card. */
 export type XdpMode = XdpAttachMode;
@@ -54,7 +56,7 @@ const MODE_FLAGS: Record<XdpMode, number> = {
   offload: XdpFlag.HW_MODE,
 };
 
-type Meaning = { explanation: string; hint?: string } | undefined;
+type Meaning = Explanation | undefined;
 
 function programState(mode: XdpMode, id: number): XdpProgramState {
   try {
@@ -97,7 +99,7 @@ function describeProgram({ id, name, mode }: XdpProgramState): string {
   return `an XDP program (id ${id}${name ? ` name ${name}` : ''}, ${mode})`;
 }
 
-function whyNot(errno: number, link: NetworkLink, mode: XdpMode | undefined): Meaning {
+function whyNot(errno: number, program: Program, link: NetworkLink, mode: XdpMode | undefined): Meaning {
   const [present] = stateOf(findLink(link.ifindex)).programs;
   if ((errno === Errno.EBUSY || errno === Errno.EEXIST) && present) {
     return {
@@ -114,7 +116,13 @@ function whyNot(errno: number, link: NetworkLink, mode: XdpMode | undefined): Me
   if (errno === Errno.EOPNOTSUPP && mode === 'offload') {
     return { explanation: `${link.ifname} is no card that runs XDP itself` };
   }
-  return undefined;
+  if (errno === Errno.ERANGE) {
+    return {
+      explanation: `a packet of ${link.ifname} or of its peer may be too large for one piece of memory`,
+      hint: 'lower the MTU of both (ip link set dev NAME mtu 1500), or load the program from a section xdp.frags',
+    };
+  }
+  return whyNotThere(errno, program, link, mode);
 }
 
 /**
@@ -200,7 +208,7 @@ export class XdpAttachment {
  * ```
  *
  * @throws {TsbpfError} `INTERFACE_NOT_FOUND`, `PROG_TYPE_WRONG`, `NETNS_NOT_FOUND`
- * @throws {NetlinkError} EBUSY (occupied), EEXIST, EOPNOTSUPP, EPERM
+ * @throws {NetlinkError} EBUSY (occupied), EEXIST, EOPNOTSUPP, EINVAL (bound to another interface), EPERM
  */
 export function attachXdp(program: Program, options: AttachXdpOptions): XdpAttachment {
   if (program.type !== ProgType.XDP) {
@@ -232,7 +240,7 @@ function attachHere(
         expectedFd: expected,
       },
       `attach program '${program.name}' to ${link.ifname}`,
-      (errno) => whyNot(errno, link, mode),
+      (errno) => whyNot(errno, program, link, mode),
     );
     return new XdpAttachment(link, mode ?? modeOf(link.ifindex, own.id), own, namespace?.duplicate());
   } catch (error) {

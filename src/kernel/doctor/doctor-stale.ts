@@ -7,9 +7,9 @@ import { allIds, fdById } from '../../syscall/bpf-object.ts';
 import { Errno } from '../../syscall/errno.ts';
 import { SyscallError } from '../../syscall/error.ts';
 import { Fd } from '../../syscall/fd.ts';
-import { NetlinkError } from '../../syscall/netlink-socket.ts';
 import { listLinks } from '../../syscall/rtnetlink.ts';
-import { listTcFilters, type TcFilter, TcParent } from '../../syscall/rtnetlink-tc.ts';
+import { TsbpfError } from '../../util/errors.ts';
+import { showTc, type TcState } from '../attach/attach-tc.ts';
 import { listLinkInfos } from '../attach/link.ts';
 import { showXdp } from '../attach/xdp.ts';
 import { type ObjectKind, objectOwners } from '../inspect/owners.ts';
@@ -95,28 +95,27 @@ function staleXdp(free: IsFree): Stale[] {
   );
 }
 
-function staleFilters(free: IsFree): Stale[] {
-  return listLinks().flatMap(({ ifindex, ifname }) =>
-    Object.entries(TcParent).flatMap(([direction, parent]) =>
-      filtersOf(ifindex, parent).flatMap(({ bpf, priority, handle }): Stale[] => {
-        const id = bpf?.programId;
-        if (id === undefined || !free(id)) return [];
-        const where = `${ifname} ${direction}`;
-        const mend = `tc filter del dev ${where} pref ${priority} handle 0x${handle.toString(16)} bpf`;
-        return [{ kind: 'tc', where, what: programText(id), mend }];
-      }),
-    ),
-  );
-}
-
-function filtersOf(ifindex: number, parent: number): TcFilter[] {
+function filtersOf(ifindex: number): TcState[] {
   try {
-    return listTcFilters(ifindex, parent);
+    return showTc(ifindex);
   } catch (error) {
-    // There is no qdisc to have filters.
-    if (error instanceof NetlinkError) return [];
+    // The interface has gone meanwhile.
+    const gone = ['INTERFACE_NOT_FOUND', 'ENODEV'];
+    if (error instanceof TsbpfError && gone.includes(error.code)) return [];
     throw error;
   }
+}
+
+function staleFilters(free: IsFree): Stale[] {
+  return listLinks().flatMap(({ ifindex, ifname }) =>
+    filtersOf(ifindex).flatMap(({ programId, direction, chain, priority, handle }): Stale[] => {
+      if (programId === undefined || !free(programId)) return [];
+      // By these three one filter is known.
+      const key = `--chain ${chain} --priority ${priority} --handle 0x${handle.toString(16)}`;
+      const mend = `tsbpf tc filter delete ${ifname} --direction ${direction} ${key}`;
+      return [{ kind: 'tc', where: `${ifname} ${direction}`, what: programText(programId), mend }];
+    }),
+  );
 }
 
 const CGROUP_TYPES = Object.entries(AttachType).filter(

@@ -1,5 +1,6 @@
 import { MapFlag, MapType, ProgType } from '../../isa/kernel-tables.generated.ts';
 import { tryLinkCreate } from '../../syscall/bpf-link.ts';
+import { XDP_DEV_BOUND_ONLY } from '../../syscall/bpf-prog.ts';
 import { Errno } from '../../syscall/errno.ts';
 import { Fd } from '../../syscall/fd.ts';
 import { concatBytes } from '../../util/bytes.ts';
@@ -19,7 +20,8 @@ export type KernelFeatureName =
   | 'token'
   | 'batch'
   | 'iterators'
-  | 'run-statistics';
+  | 'run-statistics'
+  | 'device-bound-xdp';
 
 /** What the loader needs to know of a kernel besides types of things. */
 const PROBES: Readonly<Record<KernelFeatureName, (context: Context) => FeatureAnswer>> = {
@@ -55,6 +57,9 @@ const PROBES: Readonly<Record<KernelFeatureName, (context: Context) => FeatureAn
   iterators: ({ types, version }) => byName(types(), version, 'bpf_cmd', 'BPF_ITER_CREATE', [5, 8]),
   /** BPF_ENABLE_STATS: 5.8. */
   'run-statistics': ({ types, version }) => byName(types(), version, 'bpf_cmd', 'BPF_ENABLE_STATS', [5, 8]),
+  /** XDP programs that are loaded for one interface and ask its driver about packets: 6.3. */
+  'device-bound-xdp': ({ version }) =>
+    named(probeProgram({ type: ProgType.XDP, code: returns(0), flags: XDP_DEV_BOUND_ONLY }, version)),
 };
 
 export const KERNEL_FEATURES: readonly KernelFeatureName[] = Object.keys(

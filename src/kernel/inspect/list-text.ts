@@ -19,6 +19,13 @@ function timeText(date: Date): string {
   return `${date.toISOString().slice(0, 19)}+0000`;
 }
 
+/** The card that runs a program. Of one that its driver runs alone the kernel does not tell. */
+function deviceText({ device, deviceName }: ProgramSummary): string {
+  if (device === undefined) return '';
+  const { ifindex, netnsDev, netnsInode } = device;
+  return `  offloaded_to ${deviceName ?? `ifindex ${ifindex} ns_dev ${netnsDev} ns_ino ${netnsInode}`}`;
+}
+
 /** A program as `bpftool prog show` prints it; times are UTC. */
 export function programText(program: ProgramSummary, extras: ObjectExtras = {}): string {
   const { id, typeName, name, tag, gplCompatible, runTimeNs, runCount, mapIds, btfId } = program;
@@ -27,6 +34,7 @@ export function programText(program: ProgramSummary, extras: ObjectExtras = {}):
     `${id}: ${typeName}  `,
     name === '' ? '' : `name ${name}  `,
     `tag ${tag}`,
+    deviceText(program),
     gplCompatible ? '  gpl' : '',
     stats,
     `\n\tloaded_at ${timeText(program.loadedAt)}  uid ${program.uid}`,

@@ -1,10 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { type BtfObjectInfo, btfObjectInfo } from '../../syscall/bpf-btf-dump.ts';
 import { type MapInfo, mapInfo, type ProgInfo, progInfo } from '../../syscall/bpf-info.ts';
 import { allIds, fdById } from '../../syscall/bpf-object.ts';
 import { Errno } from '../../syscall/errno.ts';
 import { SyscallError } from '../../syscall/error.ts';
 import { Fd } from '../../syscall/fd.ts';
+import { OWN_NAMESPACE } from '../../syscall/network-namespace.ts';
+import { listLinks } from '../../syscall/rtnetlink.ts';
 import { mapTypeName, progTypeName } from '../names.ts';
 
 /** A program of the machine, as {@link listPrograms} tells of it. */
@@ -16,6 +18,8 @@ export interface ProgramSummary extends ProgInfo {
   readonly memlock: number | undefined;
   /** When it was loaded. */
   readonly loadedAt: Date;
+  /** The card that runs it, where that is in this network namespace. */
+  readonly deviceName?: string | undefined;
 }
 
 /** A map of the machine, as {@link listMaps} tells of it. */
@@ -56,6 +60,13 @@ function bootTimeMs(): number {
   return Date.now() - Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000;
 }
 
+function deviceName(device: ProgInfo['device']): string | undefined {
+  if (!device) return undefined;
+  const { dev, ino } = statSync(OWN_NAMESPACE, { bigint: true });
+  if (dev !== device.netnsDev || ino !== device.netnsInode) return undefined;
+  return listLinks().find(({ ifindex }) => ifindex === device.ifindex)?.ifname;
+}
+
 /** What is known of a program that is open. @throws {SyscallError} */
 export function summarizeProgram(fd: Fd, bootMs: number = bootTimeMs()): ProgramSummary {
   const info = progInfo(fd.number, fd.what);
@@ -65,6 +76,7 @@ export function summarizeProgram(fd: Fd, bootMs: number = bootTimeMs()): Program
     jited: info.jitedLength > 0,
     memlock: numberOf(fdinfo(fd).get('memlock')),
     loadedAt: new Date(bootMs + Number(info.loadTimeNs / 1_000_000n)),
+    deviceName: deviceName(info.device),
   };
 }
 

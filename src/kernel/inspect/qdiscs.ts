@@ -2,6 +2,7 @@ import { findLink, listLinks } from '../../syscall/rtnetlink.ts';
 import { addClsact, deleteClsact, listQdiscs } from '../../syscall/rtnetlink-tc.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import type { TcState } from '../attach/attach-tc.ts';
+import { tcProtocolName } from '../attach/tc-protocol.ts';
 
 /** A queueing discipline on an interface. */
 export interface QdiscState {
@@ -97,7 +98,7 @@ export function filtersText(
   let last = '';
   for (const filter of filters) {
     const { priority, chain, handle, name, directAction, classid, inHardware, programId, tag } = filter;
-    const head = `filter protocol all pref ${priority} bpf chain ${chain} `;
+    const head = `filter protocol ${tcProtocolName(filter.protocol)} pref ${priority} bpf chain ${chain} `;
     if (head !== last) lines.push(head);
     last = head;
     const program = programId === undefined ? undefined : details(programId);

@@ -1,29 +1,36 @@
-import { unlinkSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { readObject } from '../../elf/index.ts';
 import { type AttachType, MapType, type ProgType } from '../../isa/kernel-tables.generated.ts';
-import { bind, withKconfig } from '../../object/index.ts';
+import { bind, findProgram, withKconfig } from '../../object/index.ts';
 import type { KernelFacts, LinkedProgram, ObjectSpec, Resolver } from '../../object/spec.ts';
+import { Errno } from '../../syscall/errno.ts';
+import { SyscallError } from '../../syscall/error.ts';
 import type { Fd } from '../../syscall/fd.ts';
+import type { NetworkNamespaceRef } from '../../syscall/network-namespace.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import { didYouMean } from '../../util/suggest.ts';
-import { AttachTargets, type ProgramTarget } from '../attach/attach-target.ts';
+import { AttachTargets, type TargetOption } from '../attach/attach-target.ts';
 import type { StructOps } from '../attach/struct-ops.ts';
+import type { StructOpsOptions } from '../attach/struct-ops-edit.ts';
 import { StructOpsPlan } from '../attach/struct-ops-plan.ts';
 import { runningKernel } from '../facts.ts';
 import type { KernelFeatures } from '../features/features.ts';
 import type { BpfMap } from '../maps/map.ts';
-import { Variable } from '../maps/variable.ts';
+import type { Variable } from '../maps/variable.ts';
+import { type DeviceOption, devicesOf } from './bound-device.ts';
 import { loadBtf, progBtf } from './load-btf.ts';
+import type { LogOptions } from './load-log.ts';
 import { type LoadedMap, loadMaps, type MapLoadOptions } from './load-maps.ts';
+import { type Variables, variablesOf } from './load-variables.ts';
 import { ModuleTypes } from './module-btf.ts';
 import { isProgramSlot, type LoadPlan, type PlannedProgram, planLoad } from './plan.ts';
 import { checkEndian, checkPlan } from './preflight.ts';
 import { Program } from './program.ts';
 import { type Token, type TokenOption, tokenFor } from './token.ts';
-import { explainRejection, VerifierError } from './verifier-error.ts';
+import { explainRejection, logStats, VerifierError } from './verifier-error.ts';
 
 /** What a load may change about an object. */
-export interface LoadOptions extends MapLoadOptions {
+export interface LoadOptions extends MapLoadOptions, StructOpsOptions, LogOptions {
   /**
    * Function names or section titles of the programs to load; those in their tail-call slots are
    * loaded with them. Left out, all that the object does not mark with `SEC("?…")`.
@@ -31,8 +38,19 @@ export interface LoadOptions extends MapLoadOptions {
   readonly programs?: readonly string[];
   /** The type of programs whose section title tells none, or another one: `xdp`, `sched_cls`, `tc` … */
   readonly type?: ProgType | string;
-  /** By name of the program: the function of a loaded program that an freplace, fentry, fexit or fmod_ret program is for. */
-  readonly targets?: Readonly<Record<string, ProgramTarget>>;
+  /**
+   * By name of the program: what a tracing or LSM program is for in place of what its section names, written as
+   * there (`{ on_connect: 'tcp_v4_connect' }`), or the function of a loaded program that an freplace, fentry, fexit
+   * or fmod_ret program is for.
+   */
+  readonly targets?: Readonly<Record<string, TargetOption>>;
+  /**
+   * The interface that XDP programs are bound to (Linux 6.3), by name or index: they run there alone, and may ask its
+   * driver about a packet. Those that the load puts into prog arrays are not bound. By name of the program, for some.
+   */
+  readonly device?: DeviceOption;
+  /** Where that interface is; left out, this thread's network namespace. */
+  readonly netns?: NetworkNamespaceRef;
   /** In place of the object's licence. */
   readonly license?: string;
   /**
@@ -75,18 +93,34 @@ function closeAll(owned: Iterable<Closable>): void {
  * const { retval } = collection.program('xdp_classifier').testRun({ data: frame });
  * ```
  *
- * @throws {VerifierError} with the last lines that matter and the whole log
+ * @throws {VerifierError} with the last lines that matter and the log
  * @throws {SyscallError} with what the errno means for the command
  * @throws {TsbpfError} `EXTERN_UNRESOLVED`, `CORE_AMBIGUOUS` and others of `link`; `GPL_ONLY_HELPER`, `PROG_ARRAY_MIXED`, `PROG_TYPE_MISSING`, `ENDIAN_FOREIGN`, `MAP_INCOMPATIBLE` …
  */
 export function loadCollection(specOrBytes: ObjectSpec | Uint8Array, options: LoadOptions = {}): Collection {
-  const given = specOrBytes instanceof Uint8Array ? readObject(specOrBytes) : specOrBytes;
+  const given = specOrBytes instanceof Uint8Array ? readObject(specOrBytes) : expectSpec(specOrBytes);
   checkEndian(given);
   const facts = options.facts ?? runningKernel();
   const spec = withKconfig(given, facts);
   const license = options.license ?? spec.license;
-  const load = new Load(spec, options, license, facts);
-  return load.run();
+  const load = (): Collection => new Load(spec, options, license, facts).run();
+  try {
+    return load();
+  } catch (error) {
+    // Somebody else pinned a map of it since this load looked: now it is found there.
+    if (error instanceof SyscallError && error.command === 'OBJ_PIN' && error.errno === Errno.EEXIST)
+      return load();
+    throw error;
+  }
+}
+
+/** A path, say, from a caller without types. */
+function expectSpec(given: ObjectSpec): ObjectSpec {
+  if (typeof given === 'object' && given?.functions instanceof Map) return given;
+  const what = typeof given === 'string' ? 'a text' : 'something else';
+  throw new TsbpfError('OPTIONS', `an object is its bytes or what was read of them, but ${what} was given`, {
+    hint: "loadCollection(readFileSync('prog.o')) takes a file, loadCollection(collect(object)) what the assembler gives",
+  });
 }
 
 /** One load under way, and what has to be undone if it fails. */
@@ -101,15 +135,22 @@ class Load {
   readonly #modules: ModuleTypes = new ModuleTypes((fd) => this.#own(fd));
   readonly #pinned: string[] = [];
   readonly #targets: AttachTargets;
+  readonly #devices: ReadonlyMap<string, string | number>;
 
   constructor(spec: ObjectSpec, options: LoadOptions, license: string, facts: KernelFacts) {
     this.#spec = spec;
     this.#options = options;
     this.#license = license;
-    this.#structs = new StructOpsPlan(spec, options.programs, facts, (fd) => this.#own(fd));
+    const own = (fd: Fd): Fd => this.#own(fd);
+    this.#structs = new StructOpsPlan(spec, options.programs, facts, own, options.structOps);
     this.#plan = planLoad(spec, { ...options, programs: this.#structs.programs }, facts);
     checkPlan(spec, this.#plan, license);
-    this.#targets = new AttachTargets(facts, (fd) => this.#own(fd), options.targets);
+    this.#devices = devicesOf(spec, this.#plan, options.device);
+    const targets = Object.entries(options.targets ?? {}).map(([name, target]) => [
+      findProgram(spec, name).name,
+      target,
+    ]);
+    this.#targets = new AttachTargets(facts, (fd) => this.#own(fd), Object.fromEntries(targets));
   }
 
   run(): Collection {
@@ -135,7 +176,7 @@ class Load {
       const maps = new Map([...loadedMaps].map(([name, { map }]) => [name, map]));
       return new Collection(this.#spec, maps, programs, structOps);
     } catch (error) {
-      for (const path of this.#pinned) unlinkSync(path);
+      for (const path of this.#pinned) rmSync(path, { force: true });
       closeAll(this.#owned);
       throw error;
     }
@@ -154,7 +195,8 @@ class Load {
     for (const planned of this.#plan.values()) {
       const used = [...planned.maps].map((name) => maps.get(name)!.map);
       // Any of its prog arrays may be filled at run time with a program that calls through another.
-      const needed = [...new Set([...used, ...progArrays])];
+      const calls = used.some((map) => map.type === MapType.PROG_ARRAY);
+      const needed = calls ? [...new Set([...used, ...progArrays])] : used;
       const program = this.#own(this.#loadProgram(planned, maps, needed, btf));
       for (const map of used) map.noteOwner(program.traits);
       programs.set(planned.name, program);
@@ -171,8 +213,11 @@ class Load {
     const { name, section, linked, kind } = planned;
     const code = bind(linked, this.#resolver(maps, linked));
     const member = this.#structs.targetOf(name);
+    const { verifierLog, logLevel } = this.#options;
     const load = (withBtf: Fd | undefined): Program =>
       Program.load({
+        ...(verifierLog && { verifierLog }),
+        ...(logLevel && { logLevel }),
         name,
         section,
         type: kind.progType,
@@ -183,6 +228,8 @@ class Load {
         flags: kind.flags,
         attachTarget: member?.attachTarget ?? this.#targets.of(kind, name),
         token: this.#token,
+        device: this.#devices.get(name),
+        netns: this.#options.netns,
         btf: progBtf(linked, withBtf),
         maps: needed,
       });
@@ -191,7 +238,8 @@ class Load {
     } catch (refusal) {
       const error = explainRejection(refusal, linked);
       // Rejected before its first instruction: the types may be at fault, not the program.
-      const early = error instanceof VerifierError && error.excerpt.insn === undefined;
+      const early =
+        error instanceof VerifierError && error.excerpt.insn === undefined && !logStats(error.log)?.processed;
       if (!early || btf === undefined) throw error;
       try {
         return load(undefined);
@@ -241,7 +289,7 @@ export class Collection {
   readonly spec: ObjectSpec;
   readonly #maps: Map<string, BpfMap>;
   readonly #programs: Map<string, Program>;
-  readonly #variables: ReadonlyMap<string, Variable>;
+  readonly #variables: Variables;
   /** The structs of functions by their variables' names; {@link attachStructOps} gives them to the kernel. */
   readonly structOps: ReadonlyMap<string, StructOps>;
 
@@ -255,11 +303,7 @@ export class Collection {
     this.spec = spec;
     this.#maps = maps;
     this.#programs = programs;
-    const variables = [...spec.variables.values()].flatMap((variable) => {
-      const map = maps.get(variable.map);
-      return map ? [[variable.name, new Variable(variable, map)] as const] : [];
-    });
-    this.#variables = new Map(variables);
+    this.#variables = variablesOf(spec, maps);
   }
 
   /** By function name. */
@@ -271,7 +315,8 @@ export class Collection {
     return this.#maps;
   }
 
-  get variables(): ReadonlyMap<string, Variable> {
+  /** By name, as entries and as members: `variables.get('limit')`, `variables.limit`. */
+  get variables(): Variables {
     return this.#variables;
   }
 

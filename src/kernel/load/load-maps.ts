@@ -13,14 +13,19 @@ import { BpfMap } from '../maps/map.ts';
 import type { MapValue } from '../maps/map-codec.ts';
 import { patchVariable } from '../maps/variable.ts';
 import { mapTypeName } from '../names.ts';
+import { expectRoom, fillArena, joinArena } from './load-arena.ts';
+import { type VariableValue, variableContent } from './load-variables.ts';
 import type { Token } from './token.ts';
 
 /** What a load may change about maps. */
 export interface MapLoadOptions {
   /** Maps to use in place of the object's own, by name. Their contents are left as they are. */
   readonly maps?: Readonly<Record<string, BpfMap>> | undefined;
-  /** Initial values of global variables, constants among them. */
-  readonly variables?: Readonly<Record<string, MapValue>> | undefined;
+  /**
+   * Initial values of global variables, constants and those in an arena among them: numbers and bytes, and what else
+   * their BTF types have: text for `char[]`, objects for structs, arrays.
+   */
+  readonly variables?: Readonly<Record<string, VariableValue>> | undefined;
   /**
    * Other shapes of maps, by name: sizes, flags, the inner map of a map of maps, and where to pin it.
    *
@@ -70,7 +75,7 @@ function maxEntriesOf({ type, maxEntries }: MapSpec): number {
  * Creates, opens or takes over every map of an object, and fills the data sections.
  *
  * @param own called with each map as soon as it is open, so that a failure closes it
- * @throws {TsbpfError} `MAP_UNKNOWN`, `VARIABLE_UNKNOWN`, `MAP_INCOMPATIBLE`, `PIN_PATH_MISSING` @throws {SyscallError}
+ * @throws {TsbpfError} `MAP_UNKNOWN`, `VARIABLE_UNKNOWN`, `MAP_INCOMPATIBLE`, `PIN_PATH_MISSING`, `ARENA_TOO_SMALL` … @throws {SyscallError}
  */
 export function loadMaps(
   spec: ObjectSpec,
@@ -90,6 +95,7 @@ export function loadMaps(
     const entry = loadMap(mapSpec, options, btf, own, use);
     loaded.set(mapSpec.name, entry);
     refuseVariablesOfGiven(spec, mapSpec, entry, options);
+    if (entry.map.type === MapType.ARENA) expectRoom(spec, mapSpec, entry.map);
   }
   for (const mapSpec of wanted) fillMap(spec, mapSpec, loaded, options);
   return loaded;
@@ -131,6 +137,7 @@ function loadMap(
   if (pinAt !== undefined && existsSync(pinAt)) {
     const map = own(BpfMap.openPinned(pinAt));
     expectCompatible(map, spec, maxEntries, `the one pinned at ${pinAt}`);
+    expectFlags(map, spec, pinAt);
     return { map, created: false, given: false, pinAt: undefined };
   }
   const map = own(
@@ -151,7 +158,6 @@ function flagsOf(
 }
 
 function createMap(spec: MapSpec, maxEntries: number, btf: Fd | undefined, token?: Token): BpfMap {
-  refuseUnsupported(spec);
   const { name, type, keySize, valueSize, flags, extra, numaNode, key, value, inner } = spec;
   const innerMap = inner && createMap(inner, inner.maxEntries, undefined, token);
   try {
@@ -172,18 +178,6 @@ function createMap(spec: MapSpec, maxEntries: number, btf: Fd | undefined, token
     });
   } finally {
     innerMap?.close();
-  }
-}
-
-/** What an object can say and this loader cannot do, said instead of an EINVAL. */
-function refuseUnsupported({ name, type, contents }: MapSpec): void {
-  const [data] = contents;
-  if (type === MapType.ARENA && data?.kind === 'bytes' && data.value.some((byte) => byte !== 0)) {
-    throw new TsbpfError(
-      'ARENA_DATA_UNSUPPORTED',
-      `variables in the arena '${name}' have initial values, which cannot be placed there yet`,
-      { hint: 'set them from a program, or leave them zero' },
-    );
   }
 }
 
@@ -236,6 +230,29 @@ function expectCompatible(map: BpfMap, spec: MapSpec, maxEntries: number | undef
   );
 }
 
+/**
+ * A map that was pinned with other flags behaves otherwise: it may not be written to by programs, say. Which ones the
+ * kernel keeps: Linux, `kernel/bpf/syscall.c`, bpf_map_flags_retain_permanent(); a devmap gets one of its own.
+ */
+function expectFlags(map: BpfMap, { name, flags, origin, type, numaNode }: MapSpec, pinAt: string): void {
+  let ignored = MapFlag.RDONLY | MapFlag.WRONLY | MapFlag.ZERO_SEED;
+  if (type === MapType.DEVMAP || type === MapType.DEVMAP_HASH) ignored |= MapFlag.RDONLY_PROG;
+  // Whoever made it, it serves as well.
+  if (origin === 'data') ignored |= MapFlag.MMAPABLE;
+  const wants = (flags | (numaNode === undefined ? 0 : MapFlag.NUMA_NODE)) & ~ignored;
+  const has = map.flags & ~ignored;
+  if (wants === has) return;
+  throw new TsbpfError(
+    'MAP_INCOMPATIBLE',
+    `map '${name}' wants flags ${flagNames(wants)}, but the one pinned at ${pinAt} has flags ${flagNames(has)}`,
+  );
+}
+
+function flagNames(flags: number): string {
+  const names = Object.entries(MapFlag).flatMap(([name, flag]) => (flags & flag ? [name] : []));
+  return names.join(', ') || 'none';
+}
+
 function refuseVariablesOfGiven(
   spec: ObjectSpec,
   map: MapSpec,
@@ -261,16 +278,18 @@ function fillMap(
   options: MapLoadOptions,
 ): void {
   const { map, created } = loaded.get(mapSpec.name)!;
+  if (!created && map.type === MapType.ARENA) joinArena(spec, mapSpec, map);
   // The values of structs of functions hold programs, which are loaded later.
   if (!created || mapSpec.structOps) return;
   const variables = Object.entries(options.variables ?? {}).flatMap(([name, value]) => {
     const variable = spec.variables.get(name)!;
-    return variable.map === mapSpec.name ? [[variable, value] as const] : [];
+    return variable.map === mapSpec.name ? [[variable, variableContent(spec, variable, value)] as const] : [];
   });
-  if (mapSpec.origin === 'data') fillSection(map, mapSpec, variables);
+  if (map.type === MapType.ARENA) fillArena(spec, mapSpec, map, variables);
+  else if (mapSpec.origin === 'data') fillSection(map, mapSpec, variables);
   else {
     for (const entry of mapSpec.contents) {
-      if (entry.kind === 'bytes' && map.type !== MapType.ARENA) map.set(entry.key, entry.value);
+      if (entry.kind === 'bytes') map.set(entry.key, entry.value);
       else if (entry.kind === 'map') map.set(entry.key, innerOf(loaded, mapSpec, entry.map));
     }
   }

@@ -1,6 +1,7 @@
 import { isQuietLog } from '../../object/verifier-log.ts';
 import { bpfError } from '../../syscall/bpf.ts';
-import { logText, type ProgLoadParams, tryProgLoad } from '../../syscall/bpf-prog.ts';
+import type { ProgLoadParams } from '../../syscall/bpf-prog.ts';
+import { tryProgLoad } from '../../syscall/bpf-prog.ts';
 import { Errno } from '../../syscall/errno.ts';
 import { SyscallError } from '../../syscall/error.ts';
 import { Fd } from '../../syscall/fd.ts';
@@ -8,41 +9,16 @@ import { allowMemory } from '../features/features-fallback.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { TailCallTraits } from '../maps/map-errors.ts';
 import { ownerProgType } from '../maps/map-errors.ts';
+import { whyRefused } from './load-invalid.ts';
+import { type LoadLog, type LogOptions, loadWithLog, refusalLog } from './load-log.ts';
 import { VerifierError } from './verifier-error.ts';
-
-/** Holds the log of most programs, so that one retry serves. */
-const FIRST_LOG_SIZE = 64 * 1024;
-/** Verifier logs of real programs reach tens of megabytes; past this only the end is kept. */
-const MAX_LOG_SIZE = 64 * 1024 * 1024;
-/** BPF_LOG_LEVEL1: what was walked, up to the failure. */
-const LOG_LEVEL = 1;
 
 /** Errnos that come before the verifier and that a log would tell nothing about. */
 const LOGLESS: readonly number[] = [Errno.EPERM, Errno.ENOSYS, Errno.EBADF, Errno.ENOMEM];
 
-interface Loaded {
-  readonly result: number;
-  readonly log: string;
-  readonly truncated: boolean;
-}
-
-/** Loads again with a log whose buffer grows until the whole of it fits. */
-function loadWithLog(params: ProgLoadParams): Loaded {
-  let size = FIRST_LOG_SIZE;
-  for (;;) {
-    const buffer = new Uint8Array(size);
-    const { result, logTrueSize } = tryProgLoad({ ...params, log: { level: LOG_LEVEL, buffer } });
-    // ENOSPC before Linux 6.4 is all that tells; later kernels say how much is needed.
-    const tooSmall = result === -Errno.ENOSPC || logTrueSize > size;
-    if (!tooSmall || result >= 0 || size >= MAX_LOG_SIZE) {
-      return { result, log: logText(buffer), truncated: tooSmall };
-    }
-    size = Math.min(Math.max(logTrueSize, size * 4), MAX_LOG_SIZE);
-  }
-}
-
 /**
- * BPF_PROG_LOAD without a log, which is fast; only where the kernel refuses, again with one.
+ * BPF_PROG_LOAD without a log, which is fast; only where the kernel refuses, again with one. Who asks for
+ * the whole log has it from the first try.
  *
  * @throws {VerifierError} @throws {SyscallError}
  */
@@ -50,26 +26,50 @@ export function loadProgramFd(
   params: ProgLoadParams,
   traits: TailCallTraits,
   progArrays: readonly BpfMap[],
+  options: LogOptions = {},
 ): Fd {
   const what = `program '${traits.name}'`;
   allowMemory();
-  const first = tryProgLoad(params);
-  if (first.result >= 0) return new Fd(first.result, what);
-  const errno = -first.result;
-  const context = { progType: params.type, logEmpty: true, withToken: params.tokenFd !== undefined };
+  const whole = options.verifierLog === 'whole' ? loadWithLog(params, options) : undefined;
+  if (whole && whole.result >= 0) return new Fd(whole.result, what);
+  // A log that does not fit refuses good programs too, and kernels before 5.2 take none of that size.
+  const told = whole && !whole.truncated && !(whole.result === -Errno.EINVAL && whole.log === '');
+  const first = told ? whole.result : tryProgLoad(params).result;
+  if (first >= 0) return new Fd(first, what);
+  const errno = -first;
+  const context = {
+    progType: params.type,
+    logEmpty: true,
+    withToken: params.tokenFd !== undefined,
+    insnCount: params.code.length / 8,
+  };
   if (LOGLESS.includes(errno)) throw bpfError('PROG_LOAD', errno, `load ${what}`, context);
 
-  const { result, log, truncated } = loadWithLog(params);
-  if (result >= 0) return new Fd(result, what);
-  const verified = isQuietLog(log);
-  if (!verified) {
-    // Of a log that is cut the kernel says that it did not fit; why it was written is the first answer.
+  const found = told ? whole : refusalLog(params, errno, options, whole);
+  if (found.result >= 0) return new Fd(found.result, what);
+  throw refusal(found, { errno, what, params, traits, progArrays, context });
+}
+
+interface Refused {
+  /** The first answer: where a log is cut the kernel says later that it did not fit. */
+  readonly errno: number;
+  readonly what: string;
+  readonly params: ProgLoadParams;
+  readonly traits: TailCallTraits;
+  readonly progArrays: readonly BpfMap[];
+  readonly context: Parameters<typeof bpfError>[3];
+}
+
+function refusal({ result, log, truncated, logSize }: LoadLog, refused: Refused): Error {
+  const { errno, what, params, traits, progArrays, context } = refused;
+  const { progType } = traits;
+  if (!isQuietLog(log)) {
     const why = truncated ? errno : -result;
-    throw new VerifierError(traits.name, why, log, truncated, { progType: params.type });
+    return new VerifierError(traits.name, why, log, truncated, { progType, logSize });
   }
-  const explanation = errno === Errno.EINVAL ? whyInvalid(traits, progArrays, log !== '') : undefined;
-  if (explanation === undefined) throw bpfError('PROG_LOAD', -result, `load ${what}`, context);
-  throw new SyscallError({
+  const explanation = errno === Errno.EINVAL ? whyInvalid(params, traits, progArrays, log !== '') : undefined;
+  if (explanation === undefined) return bpfError('PROG_LOAD', -result, `load ${what}`, context);
+  return new SyscallError({
     syscall: 'bpf',
     command: 'PROG_LOAD',
     errno: -result,
@@ -79,11 +79,18 @@ export function loadProgramFd(
 }
 
 /** EINVAL without a word in the log: the tail-call check comes after the verifier, all else before it. */
-function whyInvalid(traits: TailCallTraits, progArrays: readonly BpfMap[], verified: boolean): string {
+function whyInvalid(
+  params: ProgLoadParams,
+  traits: TailCallTraits,
+  progArrays: readonly BpfMap[],
+  verified: boolean,
+): string {
   const foreign = progArrays.find((map) => {
     const owner = ownerProgType(map.fd.number);
     return owner !== undefined && (verified || owner !== traits.progType);
   });
   if (foreign) return `it calls through a prog array of others: ${foreign.explainIncompatible(traits)}`;
+  const why = verified ? undefined : whyRefused(params);
+  if (why !== undefined) return why;
   return 'the kernel does not take this program type, attach type, flag or licence, and wrote no log';
 }

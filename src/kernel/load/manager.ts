@@ -162,8 +162,8 @@ export class Manager implements Disposable {
   }
 
   /**
-   * Changes what an object is loaded with: variables and constants, maps and their sizes, programs, attach
-   * targets, licence. Later edits are added to earlier ones, name by name.
+   * Changes what an object is loaded with: variables and constants, maps and their sizes, programs, members of
+   * structs of functions, attach targets, licence. Later edits are added to earlier ones, name by name.
    *
    * @throws {TsbpfError} `MANAGER_LOADED`, `OBJECT_UNKNOWN`
    */
@@ -363,5 +363,15 @@ function merged(before: LoadOptions, after: LoadOptions): LoadOptions {
     ...(both.variables && { variables: { ...before.variables, ...after.variables } }),
     ...(both.mapOptions && { mapOptions: { ...before.mapOptions, ...after.mapOptions } }),
     ...(both.targets && { targets: { ...before.targets, ...after.targets } }),
+    ...(both.structOps && { structOps: mergedStructs(before.structOps, after.structOps) }),
   };
+}
+
+/** Member by member. */
+function mergedStructs(
+  before: LoadOptions['structOps'] = {},
+  after: LoadOptions['structOps'] = {},
+): LoadOptions['structOps'] {
+  const names = Object.keys({ ...before, ...after });
+  return Object.fromEntries(names.map((name) => [name, { ...before[name], ...after[name] }]));
 }

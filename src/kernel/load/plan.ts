@@ -1,5 +1,6 @@
 import type { ProgType } from '../../isa/kernel-tables.generated.ts';
 import { findProgram, link } from '../../object/index.ts';
+import { sectionNames } from '../../object/section-names.ts';
 import type {
   FunctionSpec,
   KernelFacts,
@@ -9,6 +10,7 @@ import type {
   ProgramKind,
 } from '../../object/spec.ts';
 import { TsbpfError } from '../../util/errors.ts';
+import { didYouMean } from '../../util/suggest.ts';
 import { programKindOf } from '../names.ts';
 
 /** A program that is to be loaded. */
@@ -74,7 +76,9 @@ function kindOf(fn: FunctionSpec, override: ProgramKind | undefined): PlannedPro
   throw new TsbpfError(
     'PROG_TYPE_MISSING',
     `the section title '${fn.section}' of program '${fn.name}' tells no program type`,
-    { hint: "name one in the load's options, for example type: 'xdp'" },
+    {
+      hint: `${didYouMean(fn.section, sectionNames)[0] ?? 'section titles begin with what the program is, as xdp, tc, kprobe/do_unlinkat'} (or name the type: type: 'xdp', --type xdp)`,
+    },
   );
 }
 

@@ -1,9 +1,11 @@
 import { type AttachType, ProgType } from '../../isa/kernel-tables.generated.ts';
+import type { ProgramKind } from '../../object/spec.ts';
 import { bpfError } from '../../syscall/bpf.ts';
 import { type ProgInfo, progInfo } from '../../syscall/bpf-info.ts';
 import { fdById } from '../../syscall/bpf-object.ts';
-import { type ProgBtfParams, tryProgTestRun } from '../../syscall/bpf-prog.ts';
+import { type ProgBtfParams, tryProgTestRun, XDP_DEV_BOUND_ONLY } from '../../syscall/bpf-prog.ts';
 import { Fd } from '../../syscall/fd.ts';
+import type { NetworkNamespaceRef } from '../../syscall/network-namespace.ts';
 import { checkRange, TsbpfError } from '../../util/errors.ts';
 import { type AttachOptions, attach } from '../attach/attach.ts';
 import type { IterAttachment } from '../attach/attach-iter.ts';
@@ -13,15 +15,17 @@ import { acceptedName } from '../features/features-fallback.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { TailCallTraits } from '../maps/map-errors.ts';
 import { kernelName, programKindOf, progTypeName } from '../names.ts';
-import { openPin, type PinOptions, pinFd } from '../pin.ts';
+import { expectKind, openPin, type PinOptions, pinFd, removePins } from '../pin.ts';
 import { ProgramStream, type StreamName } from '../read/stream.ts';
+import { type BoundDevice, onDevice } from './bound-device.ts';
+import type { LogOptions } from './load-log.ts';
 import { loadProgramFd } from './load-program.ts';
 
 /** BPF_F_XDP_HAS_FRAGS (Linux, `include/uapi/linux/bpf.h`). */
 export const XDP_HAS_FRAGS: number = 1 << 5;
 
 /** What {@link Program.load} is given. */
-export interface ProgramOptions {
+export interface ProgramOptions extends LogOptions {
   readonly name?: string;
   /** The section's title, where it has one. */
   readonly section?: string;
@@ -44,6 +48,10 @@ export interface ProgramOptions {
   readonly maps?: readonly BpfMap[];
   /** What gives the right to load it where the process itself has none. */
   readonly token?: { readonly fd: Fd } | undefined;
+  /** Of XDP programs (Linux 6.3): the interface that it is bound to, by name or index; its kfuncs tell what the driver knows. */
+  readonly device?: string | number | undefined;
+  /** Where that interface is; left out, this thread's network namespace. */
+  readonly netns?: NetworkNamespaceRef | undefined;
 }
 
 export interface TestRunOptions {
@@ -88,9 +96,12 @@ export class Program {
   readonly type: ProgType;
   readonly traits: TailCallTraits;
   readonly fd: Fd;
+  /** The interface that it was loaded for; undefined for any, and for programs that were opened: the kernel does not tell. */
+  readonly device: BoundDevice | undefined;
   /** Maps that must stay open while this program is attached. Owned by the collection, or by this program. */
   readonly #maps: readonly BpfMap[];
   readonly #ownsMaps: boolean;
+  readonly #pins: Set<string> = new Set();
 
   private constructor(
     fd: Fd,
@@ -98,8 +109,10 @@ export class Program {
     section: string,
     maps: readonly BpfMap[],
     ownsMaps: boolean,
+    device?: BoundDevice,
   ) {
     this.fd = fd;
+    this.device = device;
     this.name = traits.name;
     this.section = section;
     // A newer kernel may know more types than this table.
@@ -112,7 +125,7 @@ export class Program {
   /**
    * Loads instructions. The verifier's log is asked for only where it refuses.
    *
-   * @throws {VerifierError} with the last lines that matter and the whole log
+   * @throws {VerifierError} with the last lines that matter and the log
    * @throws {SyscallError} EPERM with the capability that is missing, EINVAL
    *
    * @example
@@ -122,15 +135,29 @@ export class Program {
    * ```
    */
   static load(options: ProgramOptions): Program {
-    const { name = '', code, maps = [] } = options;
     const kind = programKindOf(options.type);
+    const { code } = options;
+    if (code.length % 8 !== 0)
+      throw new TsbpfError('CODE_SIZE', `code is ${code.length} bytes, but instructions are 8 bytes each`);
+    checkRange('the number of instructions', code.length / 8, 1, 2 ** 28);
+    return onDevice(options, kind.progType ?? 0, (device) => Program.#load(options, kind, device));
+  }
+
+  static #load(options: ProgramOptions, kind: ProgramKind, device: BoundDevice | undefined): Program {
+    const { name = '', code, maps = [] } = options;
     const type = kind.progType ?? 0;
-    checkRange('code length', code.length / 8, 1, 2 ** 28);
     const expectedAttachType = options.expectedAttachType ?? kind.expectedAttachType;
-    const flags = options.flags ?? kind.flags;
+    const flags = (options.flags ?? kind.flags) | (device ? XDP_DEV_BOUND_ONLY : 0);
     const frags = (flags & XDP_HAS_FRAGS) !== 0;
     const attachBtfId = options.attachTarget?.btfId;
-    const traits: TailCallTraits = { name, progType: type, expectedAttachType, frags, attachBtfId };
+    const traits: TailCallTraits = {
+      name,
+      progType: type,
+      expectedAttachType,
+      frags,
+      attachBtfId,
+      device: device?.ifname,
+    };
     const params = {
       name: acceptedName(kernelName(name)),
       type,
@@ -143,13 +170,17 @@ export class Program {
       btf: options.btf,
       fdArray: options.fdArray,
       tokenFd: options.token?.fd.number,
+      ifindex: device?.ifindex,
     };
-    return new Program(loadProgramFd(params, traits, maps), traits, options.section ?? '', maps, false);
+    const fd = loadProgramFd(params, traits, maps, options);
+    return new Program(fd, traits, options.section ?? '', maps, false, device);
   }
 
   /** Opens a pinned program. @throws {SyscallError} ENOENT @throws {TsbpfError} `PIN_KIND` */
   static openPinned(path: string): Program {
-    return Program.fromFd(openPin(path, 'program'));
+    const program = Program.fromFd(openPin(path, 'program'));
+    program.#pins.add(path);
+    return program;
   }
 
   /** Opens a program by its id. @throws {SyscallError} ENOENT, EPERM without CAP_SYS_ADMIN */
@@ -160,6 +191,7 @@ export class Program {
   /** Takes over a descriptor; closes it where it is not one of a program. */
   static fromFd(fd: Fd): Program {
     try {
+      expectKind(fd, 'program');
       const { name, type } = progInfo(fd.number, fd.what);
       const traits = { name, progType: type, expectedAttachType: undefined, frags: undefined };
       return new Program(fd, traits, '', [], false);
@@ -212,7 +244,11 @@ export class Program {
     if (outcome.result < 0) {
       throw bpfError('PROG_TEST_RUN', -outcome.result, `run ${this.fd.what}`, {
         progType: this.type,
+        device: this.device?.ifname,
+        dataSizeOut: outcome.dataSizeOut,
+        dataRoom: room,
         ...(data && { dataSize: data.length }),
+        ...(ctx && { ctxSize: ctx.length }),
       });
     }
     return {
@@ -224,8 +260,8 @@ export class Program {
   }
 
   /**
-   * Pins it in a BPF file system. A prog array that it calls through and that was filled by the
-   * load must be pinned first: with the last descriptor its slots would be emptied, and the pinned
+   * Pins it in a BPF file system. A prog array that it calls through and that was filled, by the
+   * load or by this process, must be pinned first: with the last descriptor its slots would be emptied, and the pinned
    * program would fall through every tail call.
    *
    * @throws {TsbpfError} `PROG_ARRAY_ORPHANED` @throws {SyscallError} EEXIST, ENOENT, EPERM
@@ -233,6 +269,12 @@ export class Program {
   pin(path: string, options: PinOptions = {}): void {
     refuseOrphans(this.#maps, `pinning ${this.fd.what}`);
     pinFd(this.fd, path, options);
+    this.#pins.add(path);
+  }
+
+  /** Removes the pins that `pin` made and that it was opened from. @throws {TsbpfError} `NOT_PINNED` */
+  unpin(): void {
+    removePins(this.fd, this.#pins);
   }
 
   /**
@@ -259,7 +301,7 @@ export class Program {
       for (const map of [...maps, fd]) map.close();
       throw error;
     }
-    return new Program(fd, this.traits, this.section, maps, true);
+    return new Program(fd, this.traits, this.section, maps, true, this.device);
   }
 
   /** Closes the descriptor, and its own handles of maps; a second call does nothing. */
@@ -275,7 +317,7 @@ export class Program {
 
 /** @throws {TsbpfError} `PROG_ARRAY_ORPHANED` where a filled prog array is held by descriptors of this process alone */
 export function refuseOrphans(maps: readonly BpfMap[], doing: string): void {
-  const orphans = maps.filter((map) => map.filledByLoad && !map.pinned).map((map) => `'${map.name}'`);
+  const orphans = maps.filter((map) => map.losesSlots).map((map) => `'${map.name}'`);
   if (orphans.length === 0) return;
   throw new TsbpfError(
     'PROG_ARRAY_ORPHANED',

@@ -3,6 +3,7 @@ import { hintOf } from '../../object/verifier-hints.ts';
 import { excerptLog, type LogExcerpt } from '../../object/verifier-log.ts';
 import { errnoName } from '../../syscall/errno.ts';
 import { TsbpfError } from '../../util/errors.ts';
+import { WHOLE_SIZE } from './load-log.ts';
 
 export {
   excerptLog,
@@ -20,12 +21,14 @@ export interface VerifierContext {
   readonly reason?: string | undefined;
   /** Names source lines where the log does not. */
   readonly lines?: LineTable | undefined;
+  /** Bytes of the whole log, where the kernel told. */
+  readonly logSize?: number | undefined;
 }
 
 /**
  * The verifier rejected a program. The message quotes the failing instruction with its source line,
  * what was known of its registers, and what the verifier said about it; `hint` says what mends the
- * common kinds; `log` is everything that it wrote.
+ * common kinds; `log` is what it wrote, or the end of that.
  */
 export class VerifierError extends TsbpfError {
   override readonly name = 'VerifierError';
@@ -33,10 +36,12 @@ export class VerifierError extends TsbpfError {
   readonly program: string;
   readonly errno: number;
   readonly errnoName: string;
-  /** The whole log, as text. */
+  /** The log as text: its last MiB, or all of it where that is shorter or was asked for (`verifierLog`). */
   readonly log: string;
-  /** True where the log was longer than what is kept, and its beginning is missing. */
+  /** True where the log was longer than what is kept: its beginning is missing, before Linux 6.4 its middle. */
   readonly truncated: boolean;
+  /** Bytes of the whole log; 0 where the kernel did not tell (before Linux 6.4). */
+  readonly logSize: number;
   readonly excerpt: LogExcerpt;
   readonly progType: number | undefined;
 
@@ -48,23 +53,34 @@ export class VerifierError extends TsbpfError {
     context: VerifierContext = {},
   ) {
     const excerpt = withSource(excerptLog(log), context.lines);
-    const { progType, reason } = context;
+    const { progType, reason, logSize = 0 } = context;
     // Words of ours say already what is missing.
     const hint = reason === undefined ? hintOf({ progType, excerpt }) : undefined;
-    super('VERIFIER_REJECTED', describe(program, errno, excerpt, reason), { hint });
+    const cut = truncated ? `\n  ${cutText(log.length, logSize)}` : '';
+    super('VERIFIER_REJECTED', describe(program, errno, excerpt, reason) + cut, { hint });
     this.program = program;
     this.errno = errno;
     this.errnoName = errnoName(errno);
     this.log = log;
     this.truncated = truncated;
+    this.logSize = logSize;
     this.excerpt = excerpt;
     this.progType = progType;
   }
 
   override toJSON(): Record<string, unknown> {
-    const { program, errno, errnoName: errnoText, log, truncated, excerpt } = this;
+    const { program, errno, errnoName: errnoText, log, truncated, logSize, excerpt } = this;
     const plain = { ...excerpt, states: Object.fromEntries(excerpt.states) };
-    return { ...super.toJSON(), program, errno, errnoName: errnoText, excerpt: plain, log, truncated };
+    return {
+      ...super.toJSON(),
+      program,
+      errno,
+      errnoName: errnoText,
+      excerpt: plain,
+      log,
+      truncated,
+      logSize,
+    };
   }
 }
 
@@ -79,8 +95,9 @@ export function explainRejection(error: unknown, { poisoned, lines }: LinkedProg
   const reached = poisoned.find((insn) => insn.slot === slot && names(insn.helper));
   const wantsPlace = place === undefined && slot !== undefined && lines.length > 0;
   if (!reached && !wantsPlace) return error;
-  const { program, errno, log, truncated, progType } = error;
-  return new VerifierError(program, errno, log, truncated, { progType, reason: reached?.reason, lines });
+  const { program, errno, log, truncated, logSize, progType } = error;
+  const reason = reached?.reason;
+  return new VerifierError(program, errno, log, truncated, { progType, reason, lines, logSize });
 }
 
 /** Logs before Linux 6.9 have the text of a source line alone, and those of programs without BTF nothing. */
@@ -113,6 +130,18 @@ function stateText({ insn, states, messages }: LogExcerpt): string {
       return state === undefined ? [] : [`R${number}=${state.slice(0, MAX_STATE_LENGTH)}`];
     })
     .join(' ');
+}
+
+const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+
+/** What is missing of a log, and how to get it. */
+function cutText(kept: number, logSize: number): string {
+  const what = logSize > 0 ? `its last ${mib(kept)} of ${mib(logSize)}` : 'its beginning and its last lines';
+  const how =
+    kept < WHOLE_SIZE / 2
+      ? `verifierLog: 'whole' keeps up to ${mib(WHOLE_SIZE)} (tsbpf load --log FILE)`
+      : 'more is not kept';
+  return `the log is cut: ${what} are here; ${how}`;
 }
 
 function describe(program: string, errno: number, excerpt: LogExcerpt, reason: string | undefined): string {

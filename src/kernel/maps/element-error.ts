@@ -135,7 +135,8 @@ const READ: Readonly<Partial<Record<number, ByErrno>>> = {
   [MapType.CGRP_STORAGE]: storageRules,
 };
 
-const KEYLESS: Words = ({ type }) => `a ${mapTypeName(type)} has no keys`;
+const KEYLESS: Words = ({ type }) =>
+  `a ${mapTypeName(type)} has no keys: read and write it through ${isQueue(type) ? 'QueueMap' : 'BloomFilter'}.of(map)`;
 
 function wordsFor(verb: ElementVerb, errno: number, context: ElementContext): string | undefined {
   const { type, flags = 0 } = context;
@@ -148,10 +149,11 @@ function wordsFor(verb: ElementVerb, errno: number, context: ElementContext): st
   return verb === 'write' ? flagWords(errno, flags) : otherWords(verb, errno, context);
 }
 
+const NO_LOCK = 'the flag F_LOCK is for values with a bpf_spin_lock, and this map has none';
+
 function flagWords(errno: number, flags: number): string | undefined {
   if (errno !== Errno.EINVAL) return undefined;
-  if (flags & UpdateFlag.F_LOCK)
-    return 'the flag F_LOCK is for values with a bpf_spin_lock, and this map has none';
+  if (flags & UpdateFlag.F_LOCK) return NO_LOCK;
   return flags > UpdateFlag.EXIST ? `this map takes no flags ${flags}` : undefined;
 }
 
@@ -165,6 +167,8 @@ function otherWords(verb: ElementVerb, errno: number, context: ElementContext): 
   if (verb === 'walk') return `maps of type ${mapTypeName(type)} cannot be walked`;
   if (verb === 'take')
     return `maps of type ${mapTypeName(type)} do not read and delete in one step; get, then delete`;
+  if (verb === 'read' && context.flags)
+    return context.flags & UpdateFlag.F_LOCK ? NO_LOCK : `this map takes no flags ${context.flags}`;
   if (verb === 'delete' && isCgroupStorage(type)) return 'the entry goes when the program is detached';
   return undefined;
 }

@@ -54,6 +54,7 @@ export interface Network {
 
 /** @throws {TsbpfError} `CIDR_INVALID` */
 export function parseCidr(text: Cidr, path = 'network'): Network {
+  if (typeof text !== 'string') throw invalid(path, String(text), 'is no text');
   const slash = text.indexOf('/');
   const written = slash < 0 ? text : text.slice(0, slash);
   const address = written.includes(':') ? parseIpv6(written) : parseIpv4(written);

@@ -26,7 +26,7 @@ const MAX_64 = 2n ** 64n - 1n;
  * Writes a key or value of `size` bytes at `offset` of `into`. A view rather than bytes: the map keeps
  * one, and making a DataView takes as long as the rest of this.
  *
- * @throws {TsbpfError} `KEY_SIZE`, `VALUE_SIZE` @throws {OutOfRangeError}
+ * @throws {TsbpfError} `KEY_SIZE`, `VALUE_SIZE`, `KEY_TYPE`, `VALUE_TYPE` @throws {OutOfRangeError}
  */
 export function encodeValue(
   into: DataView,
@@ -37,10 +37,31 @@ export function encodeValue(
   offset = 0,
 ): void {
   if (typeof value === 'number' && size < 8) writeNumber(into, value, size, side, what, offset);
+  else if (!isPlain(value)) throw wrongType(side, what, value);
   else if (typeof value === 'object') {
     if (value.length !== size) throw wrongSize(side, what, size, `${value.length} were given`);
     new Uint8Array(into.buffer, into.byteOffset + offset, size).set(value);
   } else writeBigint(into, value, size, side, what, offset);
+}
+
+/** Callers without types give anything. */
+function isPlain(value: unknown): value is MapValue {
+  return typeof value === 'bigint' || typeof value === 'number' || value instanceof Uint8Array;
+}
+
+function wrongType(side: Side, what: string, value: unknown): TsbpfError {
+  const given = nameOf(value);
+  return new TsbpfError(
+    side === 'key' ? 'KEY_TYPE' : 'VALUE_TYPE',
+    `a ${side} of ${what} is a number, a bigint or a Uint8Array, but ${given} was given`,
+    { hint: 'with typedMap(collection, name) or map.as(layout) it can be more' },
+  );
+}
+
+function nameOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'string') return `the text '${value.slice(0, 40)}'`;
+  return Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`;
 }
 
 function writeNumber(
@@ -86,6 +107,10 @@ function writeBigint(
 
 function wrongSize(side: Side, what: string, size: number, given: string): TsbpfError {
   const code = side === 'key' ? 'KEY_SIZE' : 'VALUE_SIZE';
+  if (side === 'key' && size === 0)
+    return new TsbpfError(code, `${what} has no keys`, {
+      hint: 'QueueMap.of(map), BloomFilter.of(map) and the readers of ring buffers are for such maps',
+    });
   return new TsbpfError(code, `a ${side} of ${what} is ${size} bytes, but ${given}`);
 }
 

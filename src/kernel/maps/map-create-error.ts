@@ -3,6 +3,8 @@ import { bpfError } from '../../syscall/bpf.ts';
 import type { MapCreateParams } from '../../syscall/bpf-map.ts';
 import { Errno } from '../../syscall/errno.ts';
 import { SyscallError } from '../../syscall/error.ts';
+import type { Explanation } from '../../syscall/explain.ts';
+import { kernelFeatures } from '../features/features.ts';
 import { mapTypeName } from '../names.ts';
 import { isCgroupStorage, isIndexed, isLocalStorage, isMapOfMaps, isPerCpu, isQueue } from './map-kinds.ts';
 
@@ -128,9 +130,8 @@ const GENERAL_RULES: readonly Rule[] = [
       return `${name} cannot be mapped: BPF_F_MMAPABLE is for arrays and arenas`;
     if (flags & MapFlag.NO_PREALLOC && !isHash(type) && !isLocalStorage(type) && type !== MapType.LPM_TRIE)
       return `${name} does not take the flag BPF_F_NO_PREALLOC`;
-    if (flags & MapFlag.NO_PREALLOC && (type === MapType.LRU_HASH || type === MapType.LRU_PERCPU_HASH))
-      return `${name} has its memory from the start: it does not take BPF_F_NO_PREALLOC`;
-    const lru = type === MapType.LRU_HASH || type === MapType.LRU_PERCPU_HASH;
+    if (flags & MapFlag.NO_PREALLOC && isLru(type)) return noPrealloc(name);
+    const lru = isLru(type);
     if (flags & MapFlag.NO_COMMON_LRU && !lru) return `BPF_F_NO_COMMON_LRU is for lru maps, not for ${name}`;
     if (flags & MapFlag.RDONLY && flags & MapFlag.WRONLY)
       return 'BPF_F_RDONLY and BPF_F_WRONLY exclude each other';
@@ -144,7 +145,72 @@ const GENERAL_RULES: readonly Rule[] = [
     extra !== 0n && type !== MapType.BLOOM_FILTER && type !== MapType.ARENA
       ? `${name} has no use for extra`
       : undefined,
+  ({ type }) =>
+    type === MapType.STRUCT_OPS
+      ? 'a struct_ops is made with its object: load one that has a struct of functions'
+      : undefined,
+  ({ flags = 0 }) => {
+    const unknown = (flags & ~Object.values(MapFlag).reduce((all, flag) => all | flag, 0)) >>> 0;
+    return unknown === 0 ? undefined : `flags has 0x${unknown.toString(16)}, which is no flag of maps`;
+  },
 ];
+
+/** KMALLOC_MAX_SIZE, which an entry of a hash has to stay below (with its head). */
+const MAX_HASH_ENTRY = 4 * 1024 * 1024;
+/** So many heads of buckets, 16 bytes each, are 4 GiB. */
+const MAX_HASH_ENTRIES = 2 ** 27;
+
+/** E2BIG: what is more than there can be. */
+const SIZE_RULES: readonly Rule[] = [
+  ({ type, valueSize }) =>
+    isPerCpu(type) && valueSize > MAX_PER_CPU_VALUE
+      ? `a value of ${valueSize} bytes is more than one CPU can have, ${MAX_PER_CPU_VALUE}`
+      : undefined,
+  ({ type, keySize }) =>
+    isHash(type) && keySize > 512
+      ? `keys of ${keySize} bytes are more than a program's stack holds`
+      : undefined,
+  ({ type, maxEntries }) =>
+    type === MapType.CPUMAP
+      ? `a cpumap has one entry for each CPU that the kernel may have, not ${maxEntries}`
+      : undefined,
+  ({ type, keySize, valueSize }, name) =>
+    isHash(type) && keySize + valueSize > MAX_HASH_ENTRY - 256
+      ? `an entry of ${name} is less than 4 MiB with its key, not ${keySize + valueSize} bytes`
+      : undefined,
+  ({ type, maxEntries }, name) =>
+    isHash(type) && maxEntries > MAX_HASH_ENTRIES
+      ? `${name} has ${MAX_HASH_ENTRIES} entries at most, not ${maxEntries}`
+      : undefined,
+];
+
+const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
+
+function sizeText(bytes: number): string {
+  const unit = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), UNITS.length - 1);
+  return `${Number((bytes / 1024 ** unit).toFixed(1))} ${UNITS[unit]}`;
+}
+
+/** What was asked for, where there was no memory for it. */
+function noMemory({ type, keySize, valueSize, maxEntries, flags = 0 }: MapCreateParams): Explanation {
+  const ring = type === MapType.RINGBUF || type === MapType.USER_RINGBUF;
+  const size = ring ? maxEntries : (isIndexed(type) ? valueSize : keySize + valueSize) * maxEntries;
+  const each = isPerCpu(type) ? ' for every CPU' : '';
+  const fills = isHash(type) && !isLru(type) && !(flags & MapFlag.NO_PREALLOC);
+  return {
+    explanation: `it takes ${sizeText(size)}${each}, and there is not so much memory, or the cgroup may not have it`,
+    hint: fills
+      ? 'lower maxEntries, or take the flag BPF_F_NO_PREALLOC: memory is then had as the map fills'
+      : 'lower maxEntries or the size of a value',
+  };
+}
+
+function isLru(type: number): boolean {
+  return type === MapType.LRU_HASH || type === MapType.LRU_PERCPU_HASH;
+}
+
+const noPrealloc = (name: string): string =>
+  `${name} has its memory from the start: it does not take BPF_F_NO_PREALLOC`;
 
 function isHash(type: number): boolean {
   return (
@@ -156,12 +222,18 @@ function isHash(type: number): boolean {
   );
 }
 
+function withArticle(type: number): string {
+  const typeName = mapTypeName(type);
+  return `${/^([aeio]|lpm|lru|xsk)/.test(typeName) ? 'an' : 'a'} ${typeName}`;
+}
+
 /** Why BPF_MAP_CREATE answers EINVAL, by the rules of each type; undefined where none of them tells. */
 function whyInvalid(params: MapCreateParams, context: CreateContext): string | undefined {
   const { type } = params;
-  const typeName = mapTypeName(type);
-  const name = `${/^([aeio]|lpm|lru|xsk)/.test(typeName) ? 'an' : 'a'} ${typeName}`;
+  const name = withArticle(type);
   if (!Object.values(MapType).includes(type as MapType)) return `there is no map type ${type}`;
+  if (kernelFeatures().ask(`map/${mapTypeName(type)}`).state === 'no')
+    return `this kernel has no maps of type ${mapTypeName(type)}: it is older, or was built without`;
   const own = TYPE_RULES[type];
   for (const rule of [...SHAPE_RULES, ...(own ? [own] : []), ...GENERAL_RULES]) {
     const why = rule(params, name, context);
@@ -170,17 +242,21 @@ function whyInvalid(params: MapCreateParams, context: CreateContext): string | u
   return undefined;
 }
 
-function whyNotCreated(params: MapCreateParams, errno: number, context: CreateContext): string | undefined {
-  const { type, valueSize, keySize } = params;
+function whyNotCreated(
+  params: MapCreateParams,
+  errno: number,
+  context: CreateContext,
+): Explanation | string | undefined {
+  const { type, flags = 0 } = params;
   const { innerType } = context;
   if (errno === Errno.EINVAL) return whyInvalid(params, context);
   if (errno === Errno.ENOTSUPP && innerType !== undefined && NEVER_INNER.includes(innerType))
     return `maps of type ${mapTypeName(innerType)} cannot stand in another map`;
-  if (errno === Errno.E2BIG && isPerCpu(type) && valueSize > MAX_PER_CPU_VALUE)
-    return `a value of ${valueSize} bytes is more than one CPU can have, ${MAX_PER_CPU_VALUE}`;
-  if (errno === Errno.E2BIG && keySize > 512 && isHash(type))
-    return `keys of ${keySize} bytes are more than a program's stack holds`;
-  return undefined;
+  if (errno === Errno.ENOTSUPP && flags & MapFlag.NO_PREALLOC && isLru(type))
+    return noPrealloc(withArticle(type));
+  if (errno === Errno.ENOMEM) return noMemory(params);
+  if (errno !== Errno.E2BIG) return undefined;
+  return SIZE_RULES.map((rule) => rule(params, withArticle(type), context)).find(Boolean);
 }
 
 /** A refused BPF_MAP_CREATE in words. */
@@ -200,6 +276,6 @@ export function mapCreateError(
     command: 'MAP_CREATE',
     errno,
     doing: `create ${what}`,
-    explanation: why,
+    ...(typeof why === 'string' ? { explanation: why } : why),
   });
 }

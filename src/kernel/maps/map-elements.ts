@@ -161,7 +161,7 @@ export class MapElements {
     if (result !== -Errno.ENOENT) throw this.error('read', -result, key, flags);
     const { maxEntries } = this.shape;
     const index = this.#index(key);
-    if (index === undefined || index < maxEntries) return false;
+    if (index === undefined || (index >= 0 && index < maxEntries)) return false;
     const why = `index ${index} is out of range: the map has ${maxEntries} entries, 0 to ${maxEntries - 1}`;
     throw this.error('read', Errno.ENOENT, key, flags, why);
   }

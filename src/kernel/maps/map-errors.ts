@@ -12,6 +12,8 @@ export interface TailCallTraits {
   readonly frags: boolean | undefined;
   /** Compiled, and not interpreted. */
   readonly jited?: boolean | undefined;
+  /** XDP: the interface that it is bound to, where that is known. */
+  readonly device?: string | undefined;
   /** Tracing, LSM, freplace and struct_ops: what they were loaded for, as a number among types. */
   readonly attachBtfId?: number | undefined;
 }
@@ -78,6 +80,8 @@ export function whyIncompatible(
   jited: boolean | undefined = owner?.jited,
 ): string {
   const of = `programs of type ${progTypeName(ownerType ?? candidate.progType)}`;
+  if (candidate.device !== undefined)
+    return `'${candidate.name}' is bound to ${candidate.device}, and prog array '${mapName}' takes no program that is bound to an interface`;
   if (ownerType !== undefined && ownerType !== candidate.progType) {
     return `prog array '${mapName}' holds ${of}, but '${candidate.name}' is of type ${progTypeName(candidate.progType)}`;
   }

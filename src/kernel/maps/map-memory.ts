@@ -147,8 +147,11 @@ export function isMmapable({ type, flags }: Pick<MappedShape, 'type' | 'flags'>)
   return (type === MapType.ARRAY || type === MapType.ARENA) && (flags & MapFlag.MMAPABLE) !== 0;
 }
 
-/** @throws {TsbpfError} `NOT_MMAPABLE` @throws {SyscallError} EPERM (frozen), EBUSY, ENOMEM */
-export function mapValues(fd: Fd, shape: MappedShape, writable: boolean): Mapping {
+/**
+ * @param before of an arena: what was mapped of it and let go, or the address where that was
+ * @throws {TsbpfError} `NOT_MMAPABLE` @throws {SyscallError} EPERM (frozen), EBUSY, ENOMEM
+ */
+export function mapValues(fd: Fd, shape: MappedShape, writable: boolean, before?: Mapping | number): Mapping {
   const { type, flags, maxEntries, valueSize, extra } = shape;
   if (!isMmapable({ type, flags })) {
     const fits = type === MapType.ARRAY || type === MapType.ARENA;
@@ -162,27 +165,37 @@ export function mapValues(fd: Fd, shape: MappedShape, writable: boolean): Mappin
   const arena = type === MapType.ARENA;
   const length = arena ? maxEntries * page : alignUp(alignUp(valueSize, 8) * maxEntries, page);
   try {
-    return mapMemory({ fd: fd.number, length, writable, what: fd.what, at: arena ? Number(extra) : 0 });
+    const [again, known] = typeof before === 'object' ? [before, 0] : [undefined, before];
+    const at = arena ? (known ?? Number(extra)) : 0;
+    return mapMemory({ fd: fd.number, length, writable, what: fd.what, at, again });
   } catch (error) {
     throw error instanceof SyscallError ? (inWords(error, fd, shape, writable) ?? error) : error;
   }
 }
 
+/** What the kernel answers where an arena cannot lie at its address. */
+const TAKEN: ReadonlySet<number> = new Set([Errno.EBUSY, Errno.EINVAL, Errno.EEXIST]);
+
 function inWords(
   { errno }: SyscallError,
   fd: Fd,
-  { type }: MappedShape,
+  { type, extra }: MappedShape,
   writable: boolean,
 ): SyscallError | undefined {
   const doing = `map the memory of ${fd.what}`;
   const arena = type === MapType.ARENA;
-  if (arena && (errno === Errno.EBUSY || errno === Errno.EINVAL)) {
+  if (arena && TAKEN.has(errno)) {
+    const told = extra !== 0n;
     return new SyscallError({
       syscall: 'mmap',
       errno,
       doing,
-      explanation: 'an arena lies at one address in every process, and that is taken here',
-      hint: 'use the memory that was mapped first',
+      explanation: told
+        ? 'an arena lies at one address in every process, and that is taken here'
+        : 'it lies at the address at which it was mapped first, which the kernel does not tell others',
+      hint: told
+        ? 'another arena, or memory that was let go and is still referenced, may lie there'
+        : 'create it with an address of its own: extra, in C __ulong(map_extra, 1ull << 44)',
     });
   }
   if (writable && (errno === Errno.EPERM || errno === Errno.EACCES)) {

@@ -41,12 +41,32 @@ export interface TailCallTarget {
   readonly traits: TailCallTraits;
 }
 
+/** A map or program of the kernel by its number, for what holds such. */
+export interface ObjectId {
+  readonly id: number;
+}
+
+export function isHandle(value: unknown): value is TailCallTarget | BpfMap {
+  return isObject(value) && 'fd' in value;
+}
+
+export function isObjectId(value: unknown): value is ObjectId {
+  return isObject(value) && !('fd' in value) && 'id' in value;
+}
+
+/** Bytes are what most writes have, and looking for members in them takes its time. */
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !(value instanceof Uint8Array);
+}
+
 /** What all handles of one map share in this process. */
 export interface SharedState {
   readonly pins: Set<string>;
   /** The program that made a prog array its own, where that happened here. */
   owner: TailCallTraits | undefined;
   filledByLoad: boolean;
+  /** Whether programs were put into a prog array by this process. */
+  filled: boolean;
   /** The shape that the maps in a map of maps have, where it was made here. */
   template: InnerShape | undefined;
 }

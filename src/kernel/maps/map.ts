@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { MapFlag, MapType, UpdateFlag } from '../../isa/kernel-tables.generated.ts';
 import { type MapInfo, mapInfo } from '../../syscall/bpf-info.ts';
 import { type MapCreateParams, mapFreeze, tryMapCreate } from '../../syscall/bpf-map.ts';
@@ -8,11 +9,12 @@ import { Fd } from '../../syscall/fd.ts';
 import { type Mapping, releaseMapping } from '../../syscall/mapping.ts';
 import { U32_MAX } from '../../syscall/native.ts';
 import { viewOf } from '../../util/bytes.ts';
-import { checkRange } from '../../util/errors.ts';
+import { checkRange, TsbpfError } from '../../util/errors.ts';
 import type { FieldType } from '../../util/struct.ts';
 import { acceptedName, allowMemory } from '../features/features-fallback.ts';
 import { kernelName, mapTypeName } from '../names.ts';
-import { openPin, type PinOptions, pinFd } from '../pin.ts';
+import { expectKind, openPin, type PinOptions, pinFd, removePins } from '../pin.ts';
+import { holdArena, type MemoryHold } from './arena-memory.ts';
 import type { InnerShape } from './inner-shape.ts';
 import { type MapBatch, MapBatches } from './map-batches.ts';
 import type { MapValue } from './map-codec.ts';
@@ -21,7 +23,16 @@ import { type MapContent, MapElements } from './map-elements.ts';
 import { ownerJited, ownerProgType, type TailCallTraits, whyIncompatible } from './map-errors.ts';
 import { isFixed, isMapOfMaps, isQueue } from './map-kinds.ts';
 import { MapMemory, type MapMemoryOptions, mapValues } from './map-memory.ts';
-import type { MapOpenOptions, MapOptions, MapShape, SharedState, TailCallTarget } from './map-options.ts';
+import {
+  isHandle,
+  isObjectId,
+  type MapOpenOptions,
+  type MapOptions,
+  type MapShape,
+  type ObjectId,
+  type SharedState,
+  type TailCallTarget,
+} from './map-options.ts';
 import { PerCpuMap } from './per-cpu-map.ts';
 import { whyNoInner, whyNoTailCall } from './slot-error.ts';
 import { TypedMap } from './typed-map.ts';
@@ -58,13 +69,19 @@ export class BpfMap {
   readonly elements: MapElements;
   readonly #batches: MapBatches;
   readonly #shared: SharedState;
-  /** The memory of an arena, which is mapped once, and that of global variables. */
-  #mapping: Mapping | undefined;
+  /** The memory of an arena, which is mapped once, or that of global variables. */
+  #hold: MemoryHold | undefined;
 
   private constructor(
     fd: Fd,
     shape: MapShape,
-    shared: SharedState = { pins: new Set(), owner: undefined, filledByLoad: false, template: undefined },
+    shared: SharedState = {
+      pins: new Set(),
+      owner: undefined,
+      filledByLoad: false,
+      filled: false,
+      template: undefined,
+    },
   ) {
     this.fd = fd;
     this.name = shape.name;
@@ -117,9 +134,10 @@ export class BpfMap {
     return BpfMap.fromFd(new Fd(fdById('MAP', id, options.flags), `map ${id}`));
   }
 
-  /** Takes over a descriptor; closes it where it is not one of a map. */
+  /** Takes over a descriptor; closes it where it is not one of a map. @throws {TsbpfError} `DESCRIPTOR_KIND` */
   static fromFd(fd: Fd): BpfMap {
     try {
+      expectKind(fd, 'map');
       return new BpfMap(fd, mapInfo(fd.number, fd.what));
     } catch (error) {
       fd.close();
@@ -137,9 +155,23 @@ export class BpfMap {
     return this.#shared.filledByLoad;
   }
 
-  /** True once it was pinned, or opened from a pin, by this process. */
+  /** True once it was pinned, or opened from a pin, by this process, as long as one of those pins is there. */
   get pinned(): boolean {
-    return this.#shared.pins.size > 0;
+    return [...this.#shared.pins].some((path) => existsSync(path));
+  }
+
+  /**
+   * Whether programs that this process put into a prog array, by a load or by {@link set}, go with its last
+   * descriptor: it is not pinned.
+   */
+  get losesSlots(): boolean {
+    if (this.type !== MapType.PROG_ARRAY || !this.#shared.filled || this.pinned) return false;
+    try {
+      return this.entries().next().done !== true;
+    } catch {
+      // Opened for writing only: it was filled, as far as can be told.
+      return true;
+    }
   }
 
   info(): MapInfo {
@@ -166,8 +198,9 @@ export class BpfMap {
   /**
    * Sets an entry. A prog array takes a Program or a program's descriptor, and holds the program from
    * then on, but not the prog arrays that it calls through in turn: their collection must stay open.
-   * A map of maps takes a BpfMap; maps of sockets, cgroups and perf events take descriptors. A per-CPU
-   * map takes an array, a value for each possible CPU, or one value for all of them.
+   * A map of maps takes a BpfMap, and both take `{ id }`, what `get` answers with. Maps of sockets,
+   * cgroups and perf events take descriptors. A per-CPU map takes an array, a value for each possible
+   * CPU, or one value for all of them.
    *
    * @param flags UpdateFlag.NOEXIST (a new key only) or UpdateFlag.EXIST (an old one only); F_LOCK
    * @throws {SyscallError} E2BIG (full, or an index past the end), EEXIST, ENOENT, EPERM (frozen),
@@ -175,11 +208,16 @@ export class BpfMap {
    */
   set(
     key: MapValue,
-    value: MapValue | readonly MapValue[] | TailCallTarget | BpfMap,
+    value: MapValue | readonly MapValue[] | TailCallTarget | BpfMap | ObjectId,
     flags: number = UpdateFlag.ANY,
   ): void {
     if (flags !== UpdateFlag.ANY) checkRange('flags', flags, 0, U32_MAX);
-    const target = typeof value === 'object' && 'fd' in value ? value : undefined;
+    if (isObjectId(value)) {
+      using held = this.#openById(value.id);
+      this.set(key, held.number, flags);
+      return;
+    }
+    const target = isHandle(value) ? value : undefined;
     const raw = target ? target.fd.number : (value as MapValue);
     const result = this.elements.set(key, raw, flags);
     const traits = target && 'traits' in target ? target.traits : undefined;
@@ -187,6 +225,7 @@ export class BpfMap {
       const why = this.#whyNotTaken(-result, flags, traits ?? raw);
       throw this.elements.error('write', -result, key, flags, why);
     }
+    this.#shared.filled = true;
     if (traits) this.noteOwner(traits);
   }
 
@@ -204,9 +243,11 @@ export class BpfMap {
    * The map that stands in a slot of a map of maps, opened; the caller closes it. undefined where the
    * slot is empty.
    *
-   * @throws {SyscallError} EPERM without CAP_SYS_ADMIN
+   * @throws {TsbpfError} `MAP_TYPE` @throws {SyscallError} EPERM without CAP_SYS_ADMIN
    */
   innerMap(key: MapValue): BpfMap | undefined {
+    if (!isMapOfMaps(this.type))
+      throw new TsbpfError('MAP_TYPE', `${this.fd.what} is of type ${this.typeName}, which holds no maps`);
     const id = this.get(key);
     if (id === undefined) return undefined;
     try {
@@ -271,6 +312,7 @@ export class BpfMap {
     flags: number = UpdateFlag.ANY,
   ): number {
     const batch = 'count' in entries ? entries : this.#batches.encode(entries);
+    this.#shared.filled = true;
     return this.#batches.write(batch, checkRange('flags', flags, 0, U32_MAX));
   }
 
@@ -331,7 +373,8 @@ export class BpfMap {
 
   /**
    * The values of an array with the flag MMAPABLE, or an arena, as memory of this process. An arena has
-   * one memory, which stays until the map is closed; any other is the caller's to close.
+   * one memory, which all handles of it share and which stays until they are closed; any other is the
+   * caller's to close.
    *
    * @throws {TsbpfError} `NOT_MMAPABLE` @throws {SyscallError} EPERM (frozen), ENOMEM
    */
@@ -343,8 +386,13 @@ export class BpfMap {
 
   /** @internal The memory that this handle shares among those who ask, and lets go when it is closed. */
   ownMapping(): Mapping {
-    this.#mapping ??= mapValues(this.fd, this, true);
-    return this.#mapping;
+    this.#hold ??= this.type === MapType.ARENA ? holdArena(this.fd, this) : this.#holdValues();
+    return this.#hold.mapping;
+  }
+
+  #holdValues(): MemoryHold {
+    const mapping = mapValues(this.fd, this, true);
+    return { mapping, release: () => releaseMapping(mapping) };
   }
 
   /** From now on user space may only read it. @throws {SyscallError} EBUSY */
@@ -356,6 +404,11 @@ export class BpfMap {
   pin(path: string, options: PinOptions = {}): void {
     pinFd(this.fd, path, options);
     this.#shared.pins.add(path);
+  }
+
+  /** Removes the pins that `pin` made and that it was opened from; it lives on while a descriptor is open. @throws {TsbpfError} `NOT_PINNED` */
+  unpin(): void {
+    removePins(this.fd, this.#shared.pins);
   }
 
   /** Another handle with a descriptor of its own, for another owner. */
@@ -377,14 +430,15 @@ export class BpfMap {
 
   markFilledByLoad(): void {
     this.#shared.filledByLoad = true;
+    this.#shared.filled = true;
   }
 
   /** Closes the descriptor; a second call does nothing. */
   close(): void {
-    const mapping = this.#mapping;
-    this.#mapping = undefined;
+    const hold = this.#hold;
+    this.#hold = undefined;
     try {
-      if (mapping) releaseMapping(mapping);
+      hold?.release();
     } finally {
       this.fd.close();
     }
@@ -404,6 +458,15 @@ export class BpfMap {
     const [keyView, valueView] = [viewOf(keys), viewOf(values)];
     for (let at = 0; at < count; at++)
       yield [elements.decodeKey(keyView, at * keySize), elements.decodeContent(valueView, at * entrySize)];
+  }
+
+  /** What an id stands for in a slot. */
+  #openById(id: number): Fd {
+    if (this.type === MapType.PROG_ARRAY) return new Fd(fdById('PROG', id), `program ${id}`);
+    if (isMapOfMaps(this.type)) return new Fd(fdById('MAP', id), `map ${id}`);
+    throw new TsbpfError('MAP_TYPE', `${this.fd.what} is of type ${this.typeName}, which takes no ids`, {
+      hint: 'maps of maps take ids of maps, prog arrays those of programs',
+    });
   }
 
   /** What an errno does not tell of a program or map that shall go in. */

@@ -4,6 +4,7 @@ import type { FieldType } from '../../util/struct.ts';
 import type { BpfMap } from './map.ts';
 import type { MapBatch } from './map-batches.ts';
 import { decodeField, encodeField } from './map-codec.ts';
+import type { ObjectId, TailCallTarget } from './map-options.ts';
 
 /** A map whose keys and values have a described layout. It owns nothing: closing is the map's. */
 export class TypedMap<K, V> {
@@ -28,15 +29,25 @@ export class TypedMap<K, V> {
     );
   }
 
-  /** The value of a key, or undefined where there is none. */
-  get(key: K): V | undefined {
-    const bytes = this.map.getBytes(this.#encodeKey(key));
+  /** The value of a key, or undefined where there is none. @param flags as of {@link BpfMap.get} */
+  get(key: K, flags?: number): V | undefined {
+    const bytes = this.map.getBytes(this.#encodeKey(key), flags);
     return bytes && decodeField(this.#value, bytes);
   }
 
   /** As {@link BpfMap.set}. */
   set(key: K, value: V, flags?: number): void {
     this.map.set(this.#encodeKey(key), this.#encodeValue(value), flags);
+  }
+
+  /** As {@link BpfMap.set}, for what holds objects of the kernel: prog arrays take programs, maps of maps take maps. */
+  setObject(key: K, object: TailCallTarget | BpfMap | ObjectId, flags?: number): void {
+    this.map.set(this.#encodeKey(key), object, flags);
+  }
+
+  /** As {@link BpfMap.innerMap}. */
+  innerMap(key: K): BpfMap | undefined {
+    return this.map.innerMap(this.#encodeKey(key));
   }
 
   /** As {@link BpfMap.delete}. */

@@ -14,7 +14,8 @@ function plainField(size: number): FieldType<unknown> {
   return numbers[size] ?? bytesOf(size);
 }
 
-function fieldOf(spec: ObjectSpec, type: number | undefined, size: number): FieldType<unknown> {
+/** The layout of a place by its BTF type; of one without, or of another size, a number or bytes. */
+export function fieldOf(spec: ObjectSpec, type: number | undefined, size: number): FieldType<unknown> {
   if (type === undefined || !spec.btf) return plainField(size);
   const codec = btfCodec(spec.btf, type);
   return codec.size === size ? codec : plainField(size);

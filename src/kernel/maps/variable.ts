@@ -1,3 +1,4 @@
+import { MapFlag, MapType } from '../../isa/kernel-tables.generated.ts';
 import type { VariableSpec } from '../../object/spec.ts';
 import { viewOf } from '../../util/bytes.ts';
 import { TsbpfError } from '../../util/errors.ts';
@@ -7,11 +8,11 @@ import { isMmapable } from './map-memory.ts';
 import { SharedBytes } from './shared-bytes.ts';
 
 /**
- * A global variable of a loaded object: a place in its data map. Where the kernel lets the map's memory
- * be shared (Linux 5.5), it is read and written there: nothing else is touched, and values of 1, 2, 4
- * and 8 bytes are read and written whole. Where not, and for constants, reading and writing take the
- * whole data section through the kernel, so that a write undoes what a program wrote to its neighbours
- * in the same moment; `atomic` tells which.
+ * A global variable of a loaded object: a place in its data map, or in its arena. Where the kernel lets
+ * the map's memory be shared (Linux 5.5), it is read and written there: nothing else is touched, and
+ * values of 1, 2, 4 and 8 bytes are read and written whole. Where not, and for constants, reading and
+ * writing take the whole data section through the kernel, so that a write undoes what a program wrote to
+ * its neighbours in the same moment; `atomic` tells which.
  */
 export class Variable {
   readonly name: string;
@@ -111,12 +112,24 @@ export class Variable {
     if (this.constant || !isMmapable(map)) return false;
     // Raises CLOSED before anything is asked of the kernel.
     void map.fd.number;
+    // It has no elements that could be read instead.
+    if (map.type === MapType.ARENA) return new SharedBytes(this.#arenaBytes());
     try {
       return new SharedBytes(map.ownMapping().bytes);
     } catch {
       // Frozen, opened for reading only, or with locks and timers in it, which are not for everybody's eyes.
       return false;
     }
+  }
+
+  #arenaBytes(): Uint8Array {
+    const { flags } = this.#map;
+    if ((flags & MapFlag.SEGV_ON_FAULT) === 0) return this.#map.ownMapping().bytes;
+    throw new TsbpfError(
+      'ARENA_DATA_UNREACHABLE',
+      `'${this.name}' lies in an arena with the flag SEGV_ON_FAULT, which ends a process that reads a page before a program has allocated it`,
+      { hint: 'where one has, map.mmap() is the memory' },
+    );
   }
 
   #section(): Uint8Array {

@@ -31,18 +31,23 @@ const DEFAULT_SIZE = 64 * 1024;
 /** More the kernel would not lock in memory for anybody. */
 const MAX_SIZE = 2 ** 30;
 
+/** Whose ring stands in a slot, by the map's number and the CPU, as far as this process filled it. */
+const holders = new Map<string, PerfRings>();
+
 /** The rings that the slots of one BPF_MAP_TYPE_PERF_EVENT_ARRAY lead to. */
 export class PerfRings {
   readonly rings: readonly PerfRing[];
   readonly #map: BpfMap;
   readonly #mappings: Mapping[] = [];
   readonly #opened: PerfRing[] = [];
+  readonly #mapId: number;
 
   /** Opens a ring on each CPU, `prepare`s it, and then puts it into its slot. @throws {SyscallError} @throws {TsbpfError} */
   constructor(map: BpfMap, params: PerfRingParams, prepare: (ring: PerfRing) => void = () => {}) {
     expectMapType(map, MapType.PERF_EVENT_ARRAY, 'a perf buffer reader');
     const cpus = chooseCpus(map, params.cpus);
     const size = ringSize(params.sizePerCpu ?? DEFAULT_SIZE);
+    this.#mapId = map.info().id;
     // The kernel empties the slots when the descriptor that filled them is closed.
     this.#map = map.duplicate();
     this.rings = this.#opened;
@@ -52,6 +57,7 @@ export class PerfRings {
         if (!ring) continue;
         prepare(ring);
         this.#map.set(cpu, ring.fd.number);
+        holders.set(this.#slot(cpu), this);
         enablePerfOutput(ring.fd);
       }
     } catch (error) {
@@ -68,11 +74,19 @@ export class PerfRings {
   close(): void {
     if (this.closed) return;
     for (const { cpu, fd } of this.#opened) {
-      this.#map.delete(cpu);
+      // Another reader may have taken the slot since.
+      if (holders.get(this.#slot(cpu)) === this) {
+        holders.delete(this.#slot(cpu));
+        this.#map.delete(cpu);
+      }
       fd.close();
     }
     for (const mapping of this.#mappings) releaseMapping(mapping);
     this.#map.close();
+  }
+
+  #slot(cpu: number): string {
+    return `${this.#mapId}/${cpu}`;
   }
 
   #open(cpu: number, size: number, params: PerfRingParams): PerfRing | undefined {
@@ -104,9 +118,15 @@ function ringSize(bytes: number): number {
   return size;
 }
 
-/** @throws {TsbpfError} `PERF_SLOTS` */
+/** @throws {TsbpfError} `PERF_SLOTS`, `OPTIONS` @throws {OutOfRangeError} */
 function chooseCpus(map: BpfMap, wanted: readonly number[] | undefined): readonly number[] {
   const cpus = wanted ?? onlineCpus();
+  for (const cpu of cpus) checkRange('CPU', cpu, 0, 2 ** 31 - 1);
+  if (new Set(cpus).size < cpus.length || cpus.length === 0)
+    throw new TsbpfError(
+      'OPTIONS',
+      `a perf buffer reader needs a CPU or more, each once: '${cpus.join(', ')}'`,
+    );
   const beyond = cpus.filter((cpu) => cpu >= map.maxEntries);
   if (beyond.length === 0) return cpus;
   throw new TsbpfError(

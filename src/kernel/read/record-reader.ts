@@ -7,7 +7,7 @@ import type { Waiter } from './waiter.ts';
 import { NOTHING, WaitingIterator } from './waiting-iterator.ts';
 
 export interface IterateOptions {
-  /** Ends the loop with the signal's reason, as an error. */
+  /** Ends the loop with the signal's reason, as an error; callbacks just end. */
   readonly signal?: AbortSignal;
 }
 
@@ -97,11 +97,12 @@ export abstract class RecordReader<T> implements AsyncIterable<T>, Disposable {
   }
 
   /**
-   * Calls back with each record as it comes, until it is stopped or the reader is closed. What the
-   * callback throws is an uncaught error.
+   * Calls back with each record as it comes, until it is stopped, its signal is aborted or the reader is
+   * closed. What the callback throws is an uncaught error.
    */
-  onRecord(callback: (record: T) => void): Subscription {
+  onRecord(callback: (record: T) => void, { signal }: IterateOptions = {}): Subscription {
     this.#expectOpen();
+    if (signal?.aborted) return { stop() {}, [Symbol.dispose]() {} };
     const { toValue, waiter } = this.#parts;
     let stopped = false;
     const each = (record: RecordView): void => callback(toValue(record));
@@ -120,7 +121,9 @@ export abstract class RecordReader<T> implements AsyncIterable<T>, Disposable {
     const stop = (): void => {
       stopped = true;
       unlisten();
+      signal?.removeEventListener('abort', stop);
     };
+    signal?.addEventListener('abort', stop, { once: true });
     return { stop, [Symbol.dispose]: stop };
   }
 

@@ -60,12 +60,13 @@ export function expectMapType(map: BpfMap, type: MapType, reader: string): void 
 export class RingBuffer<T = Uint8Array> extends RecordReader<T> {
   /**
    * @param maps one, or several that are read in turn
-   * @throws {TsbpfError} `MAP_TYPE` @throws {SyscallError} EPERM, ENOMEM
+   * @throws {TsbpfError} `MAP_TYPE`, `OPTIONS` @throws {SyscallError} EPERM, ENOMEM
    */
   static open<T>(maps: BpfMap | readonly BpfMap[], options: RecordOptions<T> & DecodedBy<T>): RingBuffer<T>;
   static open(maps: BpfMap | readonly BpfMap[], options?: { readonly copy?: boolean }): RingBuffer;
   static open<T>(maps: BpfMap | readonly BpfMap[], options: RecordOptions<T> = {}): RingBuffer<T> {
     const list = 'fd' in maps ? [maps] : maps;
+    if (list.length === 0) throw new TsbpfError('OPTIONS', 'a ring buffer reader needs one map or more');
     for (const map of list) expectMapType(map, MapType.RINGBUF, 'a ring buffer reader');
     return new RingBuffer(list, recordDecoder(options));
   }

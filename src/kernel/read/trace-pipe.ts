@@ -36,7 +36,7 @@ export class TracePipe implements AsyncIterable<TraceRecord>, Disposable {
   #records: TraceRecord[] = [];
   #next = 0;
 
-  /** @throws {TsbpfError} `TRACEFS_MISSING`, `TRACE_REFUSED` @throws {SyscallError} where it cannot be mounted */
+  /** @throws {TsbpfError} `TRACEFS_UNAVAILABLE`, `TRACE_REFUSED` @throws {SyscallError} where it cannot be mounted */
   static open(options: TracePipeOptions = {}): TracePipe {
     return new TracePipe(`${findTracefs(options)}/trace_pipe`);
   }
@@ -111,7 +111,7 @@ function openForReading(path: string): Fd {
   }
 }
 
-/** @throws {TsbpfError} `TRACEFS_MISSING` */
+/** @throws {TsbpfError} `TRACEFS_UNAVAILABLE` */
 function findTracefs({ path, mount = false }: TracePipeOptions): string {
   const found = [path ?? mountedTracefs(), path ?? USUAL_TRACEFS].find(
     (place) => place !== undefined && existsSync(`${place}/trace_pipe`),
@@ -123,7 +123,7 @@ function findTracefs({ path, mount = false }: TracePipeOptions): string {
     return place;
   }
   throw new TsbpfError(
-    'TRACEFS_MISSING',
+    'TRACEFS_UNAVAILABLE',
     `tracefs is not mounted${path === undefined ? '' : ` at ${path}`}`,
     {
       hint: `mount it: mount -t tracefs tracefs ${place}`,

@@ -140,8 +140,11 @@ export class UserRingBuffer<T = Uint8Array> implements Disposable {
   }
 
   #encode(value: T | Uint8Array): Uint8Array {
-    if (!this.#record) return value as Uint8Array;
     if (value instanceof Uint8Array) return value;
+    if (!this.#record)
+      throw new TsbpfError('VALUE_TYPE', `a record of ${this.#fd.what} is a Uint8Array`, {
+        hint: "say with 'record' what it is, and it can be that",
+      });
     const bytes = new Uint8Array(this.#record.size);
     this.#record.write(viewOf(bytes), 0, value, true, `record of ${this.#fd.what}`);
     return bytes;
