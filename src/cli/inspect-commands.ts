@@ -7,7 +7,12 @@ const PROGRAM = 'its id, the path of its pin, or its name; or with the word id, 
 const INPUT = `
 Keys and values are numbers (7, -1, 0x10), bytes ('hex 00 01'), JSON by the map's type ('{"pid": 1}'), the name
 of an enumerator, and for an LPM trie a prefix (10.0.0.0/8). A prog array takes a program, a map of maps a map,
-each by its id, its pin or its name. Those of several words stand in quotes, or behind: key … value …`;
+each by its id, its pin or its name. Those of several words stand in quotes, or behind: key … value …
+
+  tsbpf map get counts 7
+  tsbpf map set counts 7 '{"packets": 1}'
+  tsbpf map set jumps 6 name handle_tcp
+  tsbpf map set id 12 key hex 07 00 00 00 value 1 0 0 0 noexist`;
 
 function seconds(text: string): number {
   const value = Number(text);
@@ -32,6 +37,7 @@ const tcs = async (): Promise<TcCommands> => (await import('./commands/on-kernel
 /** `map`, `prog`, `pin`, `unpin`, `iter`, and what `btf`, `tc` and `cc` have for the kernel's side. */
 export function addInspectCommands(program: Command, run: Run, shared: SharedOptions): void {
   addMapCommands(program, run, shared);
+  addMapMakers(program, run, shared);
   addMapFollowers(program, run, shared);
   addProgCommands(program, run, shared);
   addPinCommands(program, run, shared);
@@ -65,6 +71,7 @@ function addMapCommands(program: Command, run: Run, shared: SharedOptions): void
     .action(run(async () => (await maps()).dump));
   map
     .command('get')
+    .alias('lookup')
     .summary('print the value of a key')
     .argument('<map-and-key...>', 'the map, then the key')
     .option('--hex', 'in hexadecimal, types or not')
@@ -75,6 +82,7 @@ function addMapCommands(program: Command, run: Run, shared: SharedOptions): void
     .action(run(async () => (await maps()).get));
   map
     .command('set')
+    .alias('update')
     .summary('set the value of a key')
     .argument('<map-key-and-value...>', 'the map, then key and value')
     .option('--if-absent', 'only where the key is not there yet')
@@ -93,6 +101,59 @@ function addMapCommands(program: Command, run: Run, shared: SharedOptions): void
     .addOption(shared.json())
     .addHelpText('after', INPUT)
     .action(run(async () => (await maps()).remove));
+}
+
+const SHAPE = `
+WORDS are pairs: type TYPE, key BYTES, value BYTES, entries COUNT, name NAME, flags FLAGS, inner MAP, extra NUMBER.
+FLAGS are a number, or names with commas: no_prealloc,rdonly_prog. What a type has in one way only may be left
+out; the name is that of the pin, where it is left out. tsbpf doc map TYPE shows what a type takes.
+
+  tsbpf map create /sys/fs/bpf/counts type hash key 4 value 8 entries 1024
+  tsbpf map create /sys/fs/bpf/routes type lpm_trie key 8 value 4 entries 100 flags no_prealloc
+  tsbpf map create /sys/fs/bpf/tables type array_of_maps entries 16 inner counts
+  tsbpf map create /sys/fs/bpf/events type ringbuf entries 4096`;
+
+/** Beyond keys and values: making maps, closing them to writers, and those without keys. */
+function addMapMakers(program: Command, run: Run, shared: SharedOptions): void {
+  const map = program.commands.find((command) => command.name() === 'map')!;
+  map
+    .command('create')
+    .summary('make a map and pin it')
+    .argument('<path>', 'of the pin, in a BPF file system')
+    .argument('<words...>', 'its shape')
+    .addOption(shared.json())
+    .addHelpText('after', SHAPE)
+    .action(run(async () => (await maps()).create));
+  map
+    .command('freeze')
+    .summary('let user space only read a map from now on, for good')
+    .argument('<map...>', MAP)
+    .addOption(shared.json())
+    .action(run(async () => (await maps()).freeze));
+  map
+    .command('push')
+    .alias('enqueue')
+    .summary('put a value into a queue, a stack or a bloom filter')
+    .argument('<map-and-value...>', 'the map, then the value')
+    // A negative number looks like an option.
+    .allowUnknownOption()
+    .addOption(shared.json())
+    .action(run(async () => (await maps()).set));
+  map
+    .command('pop')
+    .alias('dequeue')
+    .summary('take the next value out of a queue or a stack')
+    .argument('<map...>', MAP)
+    .option('--hex', 'in hexadecimal, types or not')
+    .addOption(shared.json())
+    .action(run(async () => (await maps()).pop));
+  map
+    .command('peek')
+    .summary('print the next value of a queue or a stack, and leave it there')
+    .argument('<map...>', MAP)
+    .option('--hex', 'in hexadecimal, types or not')
+    .addOption(shared.json())
+    .action(run(async () => (await maps()).get));
 }
 
 function addMapFollowers(program: Command, run: Run, shared: SharedOptions): void {
@@ -185,14 +246,36 @@ function addPinCommands(program: Command, run: Run, shared: SharedOptions): void
       'Pins what the kernel holds at PATH, in a BPF file system. Of kind prog an object file will do, whose program is loaded for it; of kind object, all programs and maps are pinned in the folder PATH.',
     )
     .argument('<kind>', 'prog, map, link or object')
-    .argument('<what>', 'an id, a pin or a name; of prog and object a file too')
-    .argument('<path>')
+    .argument(
+      '<what-and-path...>',
+      'an id, a pin or a name, of prog and object a file too; then the path of the pin',
+    )
     .option('--replace', 'take the place of what is pinned there, in one step')
     .option('--program <name>', 'of a file: function or section (default: the only program)')
     .option('--type <type>', 'of a file: program type where the section name does not tell')
     .addOption(shared.license())
     .addOption(shared.json())
     .action(run(async () => (await import('./commands/on-kernel.ts')).pin.pin));
+  for (const kind of ['map', 'prog', 'link'] as const) {
+    const pin = program.commands.find((command) => command.name() === kind)!.command('pin');
+    if (kind === 'prog') pin.option('--program <name>', 'of a file: function or section');
+    pin
+      .summary(`as tsbpf pin ${kind}`)
+      .argument(
+        '<what-and-path...>',
+        `an id, a pin${kind === 'map' ? ' or a name' : kind === 'prog' ? ', a name or a file' : ''}; then the path of the pin`,
+      )
+      .option('--replace', 'take the place of what is pinned there, in one step')
+      .addOption(shared.json())
+      // `--json` may be an option of the command above too, which takes it first.
+      .action((words: string[], _options: unknown, command: Command) =>
+        run(async () => (await import('./commands/on-kernel.ts')).pin.pin)(
+          kind,
+          words,
+          command.optsWithGlobals(),
+        ),
+      );
+  }
   program
     .command('unpin')
     .summary('remove a pin')
@@ -200,18 +283,31 @@ function addPinCommands(program: Command, run: Run, shared: SharedOptions): void
     .argument('<path>')
     .addOption(shared.json())
     .action(run(async () => (await import('./commands/on-kernel.ts')).pin.unpin));
-  program
-    .command('iter')
-    .description('Run BPF iterators')
-    .command('run')
-    .summary('print the text of an iterator')
-    .argument('<what>', 'an object or assembly text, or the pin of an iterator’s link')
-    .option('--program <name>', 'function or section (default: the only program)')
-    .option('--map <map>', 'the map to walk: one of the object by its name, or by id, pin or name')
-    .addOption(new Option('--pid <pid>', 'only this process').argParser(shared.count))
-    .addOption(shared.license())
-    .addOption(shared.json())
-    .action(run(async () => (await import('./commands/on-kernel.ts')).iterRun));
+  addIterators(program, run, shared);
+}
+
+function addIterators(program: Command, run: Run, shared: SharedOptions): void {
+  const iter = program.command('iter').description('Run and pin BPF iterators');
+  const walking = (command: Command): Command =>
+    command
+      .option('--program <name>', 'function or section (default: the only program)')
+      .option('--map <map>', 'the map to walk: one of the object by its name, or by id, pin or name')
+      .addOption(new Option('--pid <pid>', 'only this process').argParser(shared.count))
+      .addOption(shared.license())
+      .addOption(shared.json());
+  walking(
+    iter
+      .command('run')
+      .summary('print the text of an iterator')
+      .argument('<what>', 'an object or assembly text, or the pin of an iterator’s link'),
+  ).action(run(async () => (await import('./commands/on-kernel.ts')).iterRun));
+  walking(
+    iter
+      .command('pin')
+      .summary('pin an iterator, so that reading the pin prints its text')
+      .argument('<file>', 'an object or assembly text')
+      .argument('<path>', 'of the pin, in a BPF file system'),
+  ).action(run(async () => (await import('./commands/on-kernel.ts')).iterPin));
 }
 
 function addBtfObjects(program: Command, run: Run, shared: SharedOptions): void {
@@ -220,7 +316,7 @@ function addBtfObjects(program: Command, run: Run, shared: SharedOptions): void 
     btf
       .command(name)
       .summary(name === 'list' ? 'list the BTF that the kernel holds' : 'show one BTF of the kernel, or all')
-      .argument('[id]')
+      .argument('[id...]', 'a number, with the word id in front or without')
       .addOption(shared.json())
       .action(run(async () => (await import('./commands/on-kernel.ts')).btfList));
   }

@@ -57,7 +57,14 @@ export function tell(text: string): void {
 
 /** The bytes of a file, or of stdin for `-`. */
 export function readInput(file: string): Uint8Array {
-  return new Uint8Array(readFileSync(file === '-' ? 0 : file));
+  try {
+    return new Uint8Array(readFileSync(file === '-' ? 0 : file));
+  } catch (error) {
+    // Node's own words do not name it.
+    if (error instanceof Error && 'code' in error && error.code === 'EISDIR')
+      error.message = `${file} is a directory, not a file`;
+    throw error;
+  }
 }
 
 /** Writes bytes to a file, or to stdout for `-`. */

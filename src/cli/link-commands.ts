@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Run } from './program.ts';
 
 /** Options that other commands have too. */
@@ -8,8 +8,23 @@ export interface SharedOptions {
   readonly count: (text: string) => number;
 }
 
-const PROGRAM = ['--program <name>', 'function or section (default: the only program)'] as const;
+const LINK = 'its id, or the path of its pin; or with the word id or pinned in front';
+const PROGRAM = [
+  '--program <name>',
+  'of an object: function or section (default: the only program)',
+] as const;
+/** What is attached. */
+const SOURCE = [
+  '<program...>',
+  'an object or assembly text; or of a loaded program what tsbpf prog show takes',
+] as const;
 const PIN_LINK = ['--pin <path>', 'pin the link there and end, in place of staying until Ctrl-C'] as const;
+
+function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (text.trim() !== '' && Number.isInteger(number) && number >= 0 && number < 2 ** 32) return number;
+  throw new InvalidArgumentError('it takes a whole number from 0');
+}
 
 /** `link`, `net`, `attach` and the commands by kind of target. */
 export function addLinkCommands(program: Command, run: Run, shared: SharedOptions): void {
@@ -32,10 +47,10 @@ function addBpfLinks(program: Command, run: Run, shared: SharedOptions): void {
     link
       .command(name)
       .summary(name === 'list' ? 'list the BPF links of this machine' : 'show one BPF link, or all')
-      .argument('[link]', 'its id, or the path of its pin')
+      .argument('[link...]', LINK)
       .addOption(shared.json())
       // `--json` is an option of the command above too, which takes it first.
-      .action((which: string | undefined, _options: unknown, command: Command) =>
+      .action((which: string[], _options: unknown, command: Command) =>
         run(async () => (await import('./commands/on-kernel.ts')).link.show)(
           which,
           command.optsWithGlobals(),
@@ -45,9 +60,9 @@ function addBpfLinks(program: Command, run: Run, shared: SharedOptions): void {
   link
     .command('detach')
     .summary('take a BPF link’s program off, whoever holds the link')
-    .argument('<link>', 'its id, or the path of its pin')
+    .argument('<link...>', LINK)
     .addOption(shared.json())
-    .action((which: string, _options: unknown, command: Command) =>
+    .action((which: string[], _options: unknown, command: Command) =>
       run(async () => (await import('./commands/on-kernel.ts')).link.detach)(
         which,
         command.optsWithGlobals(),
@@ -74,7 +89,7 @@ function addTraceCommands(program: Command, run: Run, shared: SharedOptions): vo
     .command('tracepoint')
     .summary('attach a program to a tracepoint until Ctrl-C')
     .argument('<category/name>')
-    .argument('<file>')
+    .argument(...SOURCE)
     .option(...PROGRAM)
     .option(...PIN_LINK)
     .addOption(shared.license())
@@ -84,7 +99,7 @@ function addTraceCommands(program: Command, run: Run, shared: SharedOptions): vo
     .command('raw-tracepoint')
     .summary('attach a program to a raw tracepoint until Ctrl-C')
     .argument('<name>')
-    .argument('<file>')
+    .argument(...SOURCE)
     .option(...PROGRAM)
     .option(...PIN_LINK)
     .addOption(shared.license())
@@ -94,7 +109,7 @@ function addTraceCommands(program: Command, run: Run, shared: SharedOptions): vo
     .command('uprobe')
     .summary('attach a program to a function of a program or library until Ctrl-C')
     .argument('<path:function>', 'or PATH:0xOFFSET in the file')
-    .argument('<file>')
+    .argument(...SOURCE)
     .option('--ret', 'when the function returns')
     .option(...PROGRAM)
     .option(...PIN_LINK)
@@ -102,6 +117,16 @@ function addTraceCommands(program: Command, run: Run, shared: SharedOptions): vo
     .addOption(shared.license())
     .addOption(shared.json())
     .action(run(async () => (await import('./commands/on-kernel.ts')).attach.uprobe));
+  program
+    .command('struct-ops')
+    .alias('struct_ops')
+    .summary('give the kernel a struct of functions, such as a congestion control, until Ctrl-C')
+    .argument('<file>', 'an object or assembly text')
+    .option('--name <name>', 'of the struct’s variable in the object (default: the only one)')
+    .option(...PIN_LINK)
+    .addOption(shared.license())
+    .addOption(shared.json())
+    .action(run(async () => (await import('./commands/on-kernel.ts')).structOps));
 }
 
 function addTcCommands(program: Command, run: Run, shared: SharedOptions): void {
@@ -114,11 +139,11 @@ function addTcCommands(program: Command, run: Run, shared: SharedOptions): void 
     .summary('attach a program as a filter on clsact')
     .description('Attaches a tc program. It stays when the command ends, until `tsbpf tc detach`.')
     .argument('<interface>')
-    .argument('<file>')
+    .argument(...SOURCE)
     .addOption(direction())
     .addOption(new Option('--priority <number>', 'lower ones run first').argParser(shared.count))
     .addOption(new Option('--handle <number>', 'among those of a priority').argParser(shared.count))
-    .addOption(new Option('--chain <number>', 'default: 0').argParser(shared.count))
+    .addOption(new Option('--chain <number>', 'default: 0').argParser(wholeNumber))
     .option('--replace', 'take the place of the filter with this priority and handle')
     .option('--no-direct-action', 'the program answers with a class and not with a verdict')
     .option('--pin <dir>', 'pin programs and maps there: what a filled prog array needs to live on')
@@ -136,6 +161,12 @@ function addTcCommands(program: Command, run: Run, shared: SharedOptions): void 
     .argument('<interface>')
     .addOption(direction())
     .addOption(new Option('--priority <number>', 'default: all of them').argParser(shared.count))
+    .addOption(new Option('--handle <number>', 'default: all of a priority').argParser(shared.count))
+    .addOption(new Option('--chain <number>', 'default: every chain').argParser(wholeNumber))
+    .option(
+      '--protocol <protocol>',
+      'only those of ip, ipv6, arp … or of a number; all for those that see everything',
+    )
     .addOption(shared.json())
     .action(run(async () => (await import('./commands/on-kernel.ts')).attach.tcDetach));
 }
@@ -146,7 +177,7 @@ function addCgroupCommands(program: Command, run: Run, shared: SharedOptions): v
     .command('attach')
     .summary('attach a program to a cgroup until Ctrl-C')
     .argument('<path>', 'the folder of a cgroup of version 2')
-    .argument('<file>')
+    .argument(...SOURCE)
     .option('--attach-type <name>', 'default: what the section says; cgroup_inet_ingress …')
     .option(...PROGRAM)
     .option(...PIN_LINK)
@@ -167,5 +198,12 @@ function addCgroupCommands(program: Command, run: Run, shared: SharedOptions): v
     .argument('<path>')
     .option('--effective', 'those of cgroups above that run there too')
     .addOption(shared.json())
-    .action(run(async () => (await import('./commands/on-kernel.ts')).attach.cgroupShow));
+    .action(run(async () => (await import('./commands/on-kernel.ts')).cgroupShow));
+  cgroup
+    .command('tree')
+    .summary('show the programs of all cgroups that have some')
+    .argument('[root]', 'default: where cgroups of version 2 are mounted')
+    .option('--effective', 'those of cgroups above that run there too')
+    .addOption(shared.json())
+    .action(run(async () => (await import('./commands/on-kernel.ts')).cgroupTree));
 }

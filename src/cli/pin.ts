@@ -1,6 +1,23 @@
 import { existsSync, mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { BpfMap, Collection, Program } from '../kernel/index.ts';
+import { TsbpfError } from '../util/errors.ts';
+
+/** @throws {TsbpfError} `PIN_FOLDER` */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    const dot = code === 'EPERM' && basename(folder).includes('.');
+    const why = dot
+      ? 'a BPF file system takes no dot in a name'
+      : code === 'ENOENT'
+        ? `${dirname(folder)} does not exist`
+        : String(cause instanceof Error ? cause.message : cause);
+    throw new TsbpfError('PIN_FOLDER', `cannot make the folder ${folder}: ${why}`, { cause });
+  }
+}
 
 /**
  * Pins programs as `DIR/NAME` and maps as `DIR/maps/NAME`, all or nothing. A BPF file system takes
@@ -12,7 +29,7 @@ export function pinCollection(collection: Collection, dir: string): Map<Program 
   try {
     for (const folder of [dir, join(dir, 'maps')]) {
       if (existsSync(folder)) continue;
-      mkdirSync(folder);
+      makeFolder(folder);
       made.push(folder);
     }
     const pin = (object: Program | BpfMap, path: string): void => {

@@ -13,7 +13,10 @@ export async function main(args: readonly string[], version: string): Promise<Ex
     stream.on('error', (error: NodeJS.ErrnoException) => {
       // A reader that has seen enough (`| head`) is no failure.
       if (error.code === 'EPIPE') process.exit(ExitCode.ok);
-      throw error;
+      // A disk that is full is not the user's mistake and not ours.
+      if (stream === process.stdout)
+        process.stderr.write(`error: cannot write to stdout: ${error.message}\n`);
+      process.exit(ExitCode.rejected);
     });
   }
   let exitCode: ExitCode = ExitCode.ok;
@@ -48,6 +51,7 @@ export async function main(args: readonly string[], version: string): Promise<Ex
   addLinkCommands(program, run, shared);
   addInspectCommands(program, run, shared);
   addDocCommand(program, run);
+  pointToHelp(program, 'tsbpf');
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
@@ -55,6 +59,16 @@ export async function main(args: readonly string[], version: string): Promise<Ex
     return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
   }
   return exitCode;
+}
+
+/** Behind a mistake, which command's help tells more. */
+function pointToHelp(above: Command, path: string): void {
+  for (const command of above.commands) {
+    const name = `${path} ${command.name()}`;
+    const what = command.commands.length > 0 ? 'lists its commands' : 'shows what it takes';
+    command.showHelpAfterError(`(${name} --help ${what})`);
+    pointToHelp(command, name);
+  }
 }
 
 const HELP = `
@@ -201,16 +215,31 @@ function addObjectCommands(program: Command, run: Run): void {
   addBtfCommands(program, run);
 }
 
+type BtfDumpOptions = Parameters<typeof import('./commands/on-files.ts')['btf']['dump']>[1];
+
+const BTF_SOURCES = `
+Types that the kernel holds are named as in tsbpf map show and tsbpf prog show:
+
+  tsbpf btf dump id 7
+  tsbpf btf dump map counts --format c
+  tsbpf btf dump prog /sys/fs/bpf/classify`;
+
 function addBtfCommands(program: Command, run: Run): void {
   const btf = program.command('btf').description('Show and trim BPF type information');
   btf
     .command('dump')
     .summary('print types')
-    .argument('<file>', 'an object, or bare BTF such as /sys/kernel/btf/vmlinux')
+    .argument('<source...>', 'an object, or bare BTF such as /sys/kernel/btf/vmlinux; or see below')
     .addOption(new Option('--format <format>', 'how').choices(['c', 'ts', 'json', 'raw']).default('raw'))
     .option('--root <name>', 'only this type and what it needs, in c and ts (may be repeated)', collected)
     .addOption(jsonOption())
-    .action(run(async () => (await import('./commands/on-files.ts')).btf.dump));
+    .addHelpText('after', BTF_SOURCES)
+    .action(
+      run(async () => async (words: string[], options: BtfDumpOptions) => {
+        if (words.length > 1) return (await import('./commands/on-kernel.ts')).btfDump(words, options);
+        return (await import('./commands/on-files.ts')).btf.dump(words[0]!, options);
+      }),
+    );
   btf
     .command('min')
     .summary('cut out of a kernel’s BTF what objects need')
@@ -238,6 +267,13 @@ function addKernelCommands(program: Command, run: Run): void {
       collected,
     )
     .option('--pin <dir>', 'keep programs and maps by pinning them in a directory of a BPF file system')
+    .option(
+      '--map <name=map>',
+      'a map of this machine in place of the object’s NAME, by its id, pin or name (may be repeated)',
+      collected,
+    )
+    .option('--device <interface>', 'load XDP programs for this interface alone')
+    .option('--log <file>', 'where the verifier’s whole log goes if it refuses a program')
     .addOption(typeOption())
     .addOption(licenseOption())
     .addOption(jsonOption())
@@ -267,7 +303,12 @@ function addReaderCommands(program: Command, run: Run): void {
       .addOption(new Option('--timeout <seconds>', 'end after so long without any').argParser(parseCount))
       .option('--json', 'print a JSON document a line for each record');
   const typed = (command: Command): Command =>
-    follow(command.argument('<map>', 'its id, the path of its pin, or its name'))
+    follow(
+      command.argument(
+        '<map...>',
+        'its id, the path of its pin, or its name; or with the word id, pinned or name in front',
+      ),
+    )
       .option('--type <name>', 'show records by this type (default: as hexadecimal bytes)')
       .option('--btf <file>', 'the object that has the type (default: the kernel)');
   typed(
@@ -306,10 +347,17 @@ function addXdpCommands(program: Command, run: Run): void {
     .description(
       'Attaches an XDP program over rtnetlink. It stays when the command ends, until `tsbpf xdp detach`.',
     )
+    .addHelpText(
+      'after',
+      `
+  tsbpf xdp attach veth0 drop.o --mode native
+  tsbpf xdp attach veth0 /sys/fs/bpf/drop --replace`,
+    )
     .argument('<interface>')
-    .argument('<file>')
-    .option('--program <name>', 'function or section (default: the only XDP program)')
+    .argument('<program...>', 'an object or assembly text; or of a loaded program what tsbpf prog show takes')
+    .option('--program <name>', 'of an object: function or section (default: the only XDP program)')
     .addOption(modeOption())
+    .option('--bound', 'load it for this interface alone: then its kfuncs may ask the driver about a packet')
     .option('--replace', 'take the place of a program that is attached already')
     .option('--pin <dir>', 'pin programs and maps there: what a filled prog array needs to live on')
     .option('--foreground', 'stay, and detach on Ctrl-C')

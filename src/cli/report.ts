@@ -7,6 +7,23 @@ import { paint, printJson, tell } from './io.ts';
 /** errno names that mean: not here, or not for this user. */
 const UNSUPPORTED = new Set(['EPERM', 'EACCES', 'EOPNOTSUPP', 'ENOTSUPP', 'ENOSYS']);
 
+/** Codes of what is wrong with the words themselves, whatever the kernel holds. */
+const USAGE = new Set([
+  'ARGUMENT_EXTRA',
+  'ARGUMENT_MISSING',
+  'FEATURE_UNKNOWN',
+  'FLAG_UNKNOWN',
+  'ID_INVALID',
+  'KIND_UNKNOWN',
+  'MAP_TYPE_UNKNOWN',
+  'NUMBER_INVALID',
+  'OPTIONS_CONTRADICT',
+  'OPTION_UNKNOWN',
+  'TC_PROTOCOL',
+  'TRACEPOINT_NAME',
+  'UPROBE_PLACE',
+]);
+
 /** Tells an error to a person or, as JSON, to a program, and says what to exit with. */
 export function report(error: unknown, json: boolean): ExitCode {
   if (json) printJson({ error: error instanceof Error ? asData(error) : { message: String(error) } });
@@ -38,8 +55,10 @@ function isFileError(error: unknown): error is FileError {
 
 function exitCodeOf(error: unknown): ExitCode {
   if (isFileError(error)) return ExitCode.usage;
+  if (error instanceof TsbpfError && USAGE.has(error.code)) return ExitCode.usage;
   // The verifier's EACCES is about the program, not about the user.
   if (error instanceof Error && error.name === 'VerifierError') return ExitCode.rejected;
+  if (error instanceof TsbpfError && 'aboutObject' in error && error.aboutObject) return ExitCode.rejected;
   const errno = error instanceof TsbpfError && 'errnoName' in error ? String(error.errnoName) : '';
   if (UNSUPPORTED.has(errno)) return ExitCode.unsupported;
   if (error instanceof TsbpfError && error.code.endsWith('_UNAVAILABLE')) return ExitCode.unsupported;

@@ -1,5 +1,6 @@
 import {
   BpfMap,
+  Link,
   listMaps,
   listPrograms,
   type MapSummary,
@@ -16,6 +17,9 @@ export interface Which {
 }
 
 const WORDS: readonly string[] = ['id', 'pinned', 'name', 'tag'];
+
+/** Whether a word says how the next one names an object. */
+export const isWhichWord = (word: string | undefined): boolean => word !== undefined && WORDS.includes(word);
 
 /** `7`, `/sys/fs/bpf/x`, `counts`; or with what it is in front: `id 7`, `pinned PATH`, `name N`, `tag T`. */
 export function takeWhich(words: readonly string[]): { which: Which; rest: readonly string[] } {
@@ -86,4 +90,13 @@ export function openProgram(which: Which): Program {
   if (which.by === 'pinned') return Program.openPinned(which.value);
   if (which.by === 'id') return Program.openById(parseId(which.value));
   return Program.openById(findId(listPrograms() satisfies readonly ProgramSummary[], which, 'program'));
+}
+
+/** Opens a link. @throws {TsbpfError} `LINK_NAME`, `ID_INVALID` @throws {SyscallError} */
+export function openLink(which: Which): Link {
+  if (which.by === 'id') return Link.openById(parseId(which.value));
+  if (which.by === 'pinned') return Link.openPinned(which.value);
+  throw new TsbpfError('LINK_NAME', `links have neither names nor tags, so '${which.value}' is none`, {
+    hint: 'give its id, or the path of its pin; tsbpf link list shows those that are there',
+  });
 }

@@ -71,7 +71,16 @@ test('words tell which object, which key and which value', () => {
   expect(takeWhich(['pinned', 'x', 'y'])).toEqual({ which: { by: 'pinned', value: 'x' }, rest: ['y'] });
   expect(takeWhich(['id'])).toEqual({ which: { by: 'name', value: 'id' }, rest: [] });
   expect(takeWhich(['./x'])).toEqual({ which: { by: 'pinned', value: './x' }, rest: [] });
-  expect(splitWords(['key', 'hex', '01', 'value', '2'], 'both')).toEqual({ key: 'hex 01', value: '2' });
-  expect(splitWords(['value', '2'], 'both')).toEqual({ key: '', value: '2' });
-  expect(splitWords(['hex', '01', '02'], 'key')).toEqual({ key: 'hex 01 02', value: '' });
+  const both = (...words: string[]): object => splitWords(words, 'both');
+  expect(both('key', 'hex', '01', 'value', '2')).toEqual({ key: 'hex 01', value: '2', flags: 0 });
+  expect(both('value', '2')).toEqual({ key: '', value: '2', flags: 0 });
+  expect(splitWords(['hex', '01', '02'], 'key')).toEqual({ key: 'hex 01 02', value: '', flags: 0 });
+  expect(both('7', 'id', '12')).toEqual({ key: '7', value: 'id 12', flags: 0 });
+  expect(both('key', '1', '0', 'value', '2', 'noexist')).toEqual({ key: '1 0', value: '2', flags: 1 });
+  expect(both('1', '2', 'exist')).toEqual({ key: '1', value: '2', flags: 2 });
+  // An enumerator may have such a name.
+  expect(both('1', 'exist')).toEqual({ key: '1', value: 'exist', flags: 0 });
+  expect(both('key', '1', 'value', 'any')).toEqual({ key: '1', value: 'any', flags: 0 });
+  expect(splitWords(['1', '2'], 'both', true)).toEqual({ key: '', value: '1 2', flags: 0 });
+  expect(splitWords(['7', 'any'], 'key')).toEqual({ key: '7 any', value: '', flags: 0 });
 });

@@ -126,7 +126,7 @@ describeKernel('tsbpf on the command line', () => {
   test('load --pin outside a BPF file system pins nothing and leaves no folder', () => {
     const at = join(dir, 'not-bpffs');
     const { status, stderr } = tsbpf(['load', 'bpf/drop_world.o', '--pin', at]);
-    expect(status).toBe(3);
+    expect(status).toBe(1);
     expect(stderr.replaceAll(dir, 'DIR')).toMatchInlineSnapshot(`
       "error[EPERM]: cannot pin program 'xdp_drop_the_world': DIR/not-bpffs is not in a BPF file system (EPERM)
       help: pin below one: mount -t bpf bpf /sys/fs/bpf
@@ -141,7 +141,7 @@ describeKernel('tsbpf on the command line', () => {
     expect(without.status).toBe(1);
     expect(without.stderr).toMatchInlineSnapshot(`
       "error[PROG_TYPE_MISSING]: the section title 'prog' of program 'plain' tells no program type
-      help: name one in the load's options, for example type: 'xdp'
+      help: section titles begin with what the program is, as xdp, tc, kprobe/do_unlinkat (or name the type: type: 'xdp', --type xdp)
       "
     `);
     expect(tsbpf(['load', join(dir, 'plain.s'), '--type', 'xdp']).stdout).toContain(': xdp plain (prog)');
@@ -178,6 +178,12 @@ describeKernel('tsbpf on the command line', () => {
       `an XDP program (id N name xdp_drop_the_wo, ${mode}) is already attached to right`,
     );
     expect(tsbpf(['xdp', 'attach', 'right', 'bpf/drop_world.o', '--replace', '--mode', mode]).status).toBe(0);
+    const other = mode === 'native' ? 'generic' : 'native';
+    expect(tsbpf(['xdp', 'detach', 'right', '--mode', other]).stdout).toMatch(
+      new RegExp(
+        `^right: nothing was attached in mode '${other}'; this is still attached:\nright: ${mode} prog`,
+      ),
+    );
     expect(tsbpf(['xdp', 'detach', 'right'])).toEqual({ status: 0, stdout: 'right: detached\n', stderr: '' });
     expect(tsbpf(['xdp', 'detach', 'right']).stdout).toBe('right: nothing was attached\n');
     expect(json(tsbpf(['xdp', 'show', '--json']).stdout)).toEqual({ version: 1, interfaces: [] });

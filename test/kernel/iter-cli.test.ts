@@ -90,7 +90,7 @@ describeKernel('iterators on the command line', () => {
       "
     `);
     expect(plain(said('iter', 'run', join(bpffs, 'pass'), '--pid', '1'))).toMatchInlineSnapshot(`
-      "1 error[OPTIONS_CONTRADICT]: a pinned iterator walks what it was attached to
+      "2 error[OPTIONS_CONTRADICT]: a pinned iterator walks what it was attached to
       help: --map, --pid and --program are for objects
       "
     `);
@@ -170,7 +170,7 @@ describeKernel('qdiscs and filters on the command line', () => {
     `);
     expect(listQdiscStates('veth0').filter(({ kind }) => kind === 'clsact')).toEqual([]);
     expect(said('tc', 'qdisc', 'delete', 'veth0')).toMatchInlineSnapshot(`
-      "1 error[EINVAL]: cannot remove clsact from veth0: Invalid handle (EINVAL)
+      "0 veth0: there was no clsact
       "
     `);
     expect(said('tc', 'qdisc', 'show', 'nosuch')).toMatchInlineSnapshot(`

@@ -157,7 +157,7 @@ describeKernel('the commands of links', () => {
       [
         1,
         "error[ATTACH_TARGET_MISSING]: section 'xdp' does not say where program 'probe' (xdp) goes
-      help: attach it with attachXdp or attachXdpLink
+      help: attach it with attachXdp or attachXdpLink (tsbpf xdp attach)
       ",
       ]
     `);
@@ -174,7 +174,9 @@ describeKernel('the commands of links', () => {
       const source = file('cgroup.s', countingText('cgroup/sock_create', 1));
       const attached = tsbpf(['cgroup', 'attach', cgroup, source, '--pin', pin]);
       expect([attached.status, attached.stderr]).toEqual([0, '']);
-      expect(tsbpf(['cgroup', 'show', cgroup]).stdout).toMatch(/^cgroup_inet_sock_create +\d+ +multi$/m);
+      expect(tsbpf(['cgroup', 'show', cgroup]).stdout).toMatch(
+        /^cgroup_inet_sock_create +\d+ +multi {2}probe$/m,
+      );
       rmSync(pin);
       expect(tsbpf(['cgroup', 'show', cgroup]).stdout).toBe(`${cgroup}: no program\n`);
       using allow = loadText(countingText('cgroup/sock_create', 1));

@@ -16,11 +16,13 @@ import {
   attachSocketFilter,
   attachSockmap,
   BpfMap,
+  IterAttachment,
   type Link,
   Program,
   queryCgroup,
 } from '../../src/kernel/index.ts';
 import { enterNewNetworkNamespace, setLink } from '../../src/syscall/index.ts';
+import { bytesOf, struct, u8 } from '../../src/util/index.ts';
 import { returns } from '../support/bpf-code.ts';
 import { describeKernel, errorOf } from '../support/kernel.ts';
 import { countingText, hits, loadText } from '../support/link-programs.ts';
@@ -138,7 +140,7 @@ describeKernel('a cgroup', () => {
       `"there is no cgroup /sys/fs/cgroup/nowhere [cgroups of version 2 are folders below /sys/fs/cgroup or /sys/fs/cgroup/unified]"`,
     );
     expect(attach('/tmp')).toMatchInlineSnapshot(
-      `"cannot attach program 'probe' to cgroup /tmp (cgroup_inet4_connect): the target is no cgroup of version 2 (EBADF)"`,
+      `"cannot attach program 'probe' to cgroup /tmp (cgroup_inet4_connect): the target is no cgroup of version 2 (EBADF) [name a folder below /sys/fs/cgroup, or where cgroup2 is mounted (tsbpf doctor)]"`,
     );
     expect(attach(cgroupRoot!, 'cgroup_inet6_connect')).toMatchInlineSnapshot(
       `"cannot attach program 'probe' to cgroup /sys/fs/cgroup/unified (cgroup_inet6_connect): the program was loaded with expected_attach_type CGROUP_INET4_CONNECT, but CGROUP_INET6_CONNECT is asked for (EINVAL) [load it from a section of that name, or with expectedAttachType: AttachType.CGROUP_INET6_CONNECT]"`,
@@ -370,7 +372,43 @@ describeKernel('an iterator', () => {
     expect(iterator.read()).toBe('ok\nok\nok\n');
     expect(iterator.link.info().target).toEqual({ kind: 'iter', name: 'bpf_map_elem', mapId: map.info().id });
     expect(words(errorOf(() => attachIter(collection.program('dump'))))).toMatchInlineSnapshot(
-      `"cannot attach program 'dump' to its iterator: not an open file descriptor (EBADF)"`,
+      `"cannot attach program 'dump' to its iterator: this iterator walks through a map, and none was given (EBADF) [name it: attachIter(program, { map })]"`,
+    );
+  });
+
+  test('gives records, and ends with its signal', async () => {
+    using collection = loadText(DUMP('iter/bpf_map'));
+    using _map = BpfMap.create({ type: MapType.ARRAY, keySize: 4, valueSize: 4, maxEntries: 1 });
+    using attached = collection.program('dump').attach();
+    if (!(attached instanceof IterAttachment)) throw new Error('an iterator was expected');
+    const letters = struct('letters', { o: u8, k: u8, end: u8 });
+    const records: unknown[] = [];
+    for await (const record of attached.records(letters)) records.push(record);
+    expect(records.length).toBeGreaterThan(0);
+    expect(new Set(records.map((record) => JSON.stringify(record)))).toEqual(
+      new Set(['{"o":111,"k":107,"end":10}']),
+    );
+    const all = async (options: { signal?: AbortSignal }, size = 3): Promise<unknown> => {
+      try {
+        for await (const _ of attached.records(bytesOf(size), options));
+      } catch (error) {
+        return error;
+      }
+      return undefined;
+    };
+    expect(await all({ signal: AbortSignal.abort('enough') })).toBe('enough');
+    expect(await all({}, 1 << 16)).toMatchObject({ code: 'RECORD_SIZE' });
+    expect(attached.target).toBe('its iterator');
+  });
+
+  test('takes neither cookie nor process by its section', () => {
+    using collection = loadText(DUMP('iter/bpf_map'));
+    const dump = collection.program('dump');
+    expect(words(errorOf(() => dump.attach({ cookie: 1n })))).toMatchInlineSnapshot(
+      `"program 'dump' of section 'iter/bpf_map' takes no cookie [iterators have none]"`,
+    );
+    expect(words(errorOf(() => dump.attach({ pid: 1 })))).toMatchInlineSnapshot(
+      `"program 'dump' of section 'iter/bpf_map' takes no pid [only uprobes and USDT probes can be for one process; others compare bpf_get_current_pid_tgid()]"`,
     );
   });
 });

@@ -189,7 +189,9 @@ describeKernel('the commands of maps', () => {
       maxEntries: 2,
       innerMap: inner,
     });
-    expect(tsbpf(['map', 'set', `${outer.info().id}`, '0', 'id', `${inner.info().id}`]).status).toBe(1);
+    expect(tsbpf(['map', 'set', `${outer.info().id}`, '0', 'id', `${inner.info().id}`]).status).toBe(0);
+    expect(outer.get(0)).toBe(inner.info().id);
+    expect(tsbpf(['map', 'set', `${outer.info().id}`, '0', 'of', `${inner.info().id}`]).status).toBe(2);
     expect(tsbpf(['map', 'set', `${outer.info().id}`, '0', `${inner.info().id}`]).status).toBe(0);
     for (const map of hasBpftool ? [jumps, outer] : [])
       expect([...mapText(map)].join('')).toBe(bpftool('map', 'dump', 'id', `${map.info().id}`));
@@ -363,7 +365,7 @@ describeKernel('the commands of maps', () => {
       "dump 4294967295: 1
       error[ENOENT]: cannot open map N: nothing has id 4294967295 (any more) (ENOENT)
 
-      dump 99999999999: 1
+      dump 99999999999: 2
       error[ID_INVALID]: '99999999999' is no id: a whole number below 2^32
 
       dump BPFFS/none: 1
@@ -373,11 +375,11 @@ describeKernel('the commands of maps', () => {
       error[MAP_NOT_FOUND]: there is no map 'no_such_map'
       help: tsbpf map list shows those that are there
 
-      dump ID extra: 1
+      dump ID extra: 2
       error[ARGUMENT_EXTRA]: 'extra' is one word too many
       help: one object is its id, the path of its pin, or its name
 
-      get ID: 1
+      get ID: 2
       error[ARGUMENT_MISSING]: there is no key
       help: a number, 'hex 00 01 …', JSON by the map's type, or a prefix as 10.0.0.0/8
 
@@ -406,15 +408,15 @@ describeKernel('the commands of maps', () => {
       error[KEY_SIZE]: a key of this map is 20 bytes, which a number does not tell
       help: write its bytes: 'hex 00 01 …'
 
-      set ID 1: 1
+      set ID 1: 2
       error[ARGUMENT_MISSING]: there is no value
       help: a number, 'hex 00 01 …', JSON by the map's type, or a prefix as 10.0.0.0/8
 
-      set ID 1 2 3: 1
+      set ID 1 2 3: 2
       error[ARGUMENT_EXTRA]: '3' is one word too many
       help: put keys and values of several words into quotes, or write: key hex 01 00 value hex 02
 
-      set ID 1 2 --if-presnt: 1
+      set ID 1 2 --if-presnt: 2
       error[OPTION_UNKNOWN]: there is no option '--if-presnt'
       help: --help shows those that there are
 
@@ -465,7 +467,7 @@ describeKernel('the commands of maps', () => {
     expect(said(tsbpf(['map', 'watch', id, '--interval', '0']))).toMatchInlineSnapshot(`
       "2
       error: option '--interval <seconds>' argument '0' is invalid. it takes seconds, from more than 0 to 86400
-      (tsbpf --help lists the commands)
+      (tsbpf map watch --help shows what it takes)
       "
     `);
   });

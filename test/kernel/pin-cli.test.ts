@@ -137,7 +137,7 @@ describeKernel('pin and unpin', () => {
       "
     `);
     expect(said('pin', 'progr', '1', at('x'))).toMatchInlineSnapshot(`
-      "1 error[KIND_UNKNOWN]: there is no kind 'progr' to pin
+      "2 error[KIND_UNKNOWN]: there is no kind 'progr' to pin
       help: did you mean 'prog'?
       "
     `);

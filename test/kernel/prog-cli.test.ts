@@ -246,9 +246,9 @@ describeKernel('the commands of programs', () => {
       help: tsbpf prog list shows those that are there
       1 error[PROGRAM_NOT_FOUND]: there is no program 'no_such_program'
       help: tsbpf prog list shows those that are there
-      1 error[OPTIONS_CONTRADICT]: --program is for objects, and this names a program already
+      2 error[OPTIONS_CONTRADICT]: --program is for objects, and this names a program that is loaded already
       2 error: option '--interval <seconds>' argument 'soon' is invalid. it takes seconds, from more than 0 to 86400
-      (tsbpf --help lists the commands)
+      (tsbpf prog stats --help shows what it takes)
       "
     `);
     expect(errorOf(() => programDump(4294967290)).message).toMatchInlineSnapshot(

@@ -5,25 +5,25 @@ import {
   attachTracepoint,
   attachUprobe,
   type CgroupAttachName,
-  type Collection,
   detachCgroup,
   detachTc,
   type IterAttachment,
   Link,
-  loadCollection,
-  type Program,
-  queryCgroup,
+  StructOpsAttachment,
   showTc,
+  TC_PROTOCOLS,
   type TcDirection,
+  type TcState,
+  tcProtocol,
+  tcProtocolName,
 } from '../../kernel/index.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import { ExitCode } from '../exit.ts';
-import { interrupted } from '../interrupted.ts';
+import { Interruption } from '../interrupted.ts';
 import { type CommonOptions, print, printJson, tell } from '../io.ts';
 import { pinCollection } from '../pin.ts';
-import { readSpec } from '../source.ts';
 import { formatTable } from '../table.ts';
-import { chooseProgram } from './run.ts';
+import { refuseForLoaded, takeProgram } from '../take-program.ts';
 
 export interface AttachCommandOptions extends CommonOptions {
   readonly program?: string;
@@ -32,42 +32,32 @@ export interface AttachCommandOptions extends CommonOptions {
   readonly pin?: string;
 }
 
-async function loadChosen(
-  file: string,
-  options: AttachCommandOptions,
-  type?: string,
-): Promise<[Collection, Program]> {
-  const spec = await readSpec(file);
-  const chosen = chooseProgram(spec, options.program);
-  const collection = loadCollection(spec, {
-    programs: [chosen.name],
-    ...(type !== undefined && { type }),
-    ...(options.license !== undefined && { license: options.license }),
-  });
-  return [collection, collection.program(chosen.name)];
-}
-
 interface Closable {
   readonly target: string;
   close(): void;
 }
 
 /** Pins the link, or stays until Ctrl-C and takes the program off. */
-async function stay(attached: Closable, options: AttachCommandOptions): Promise<ExitCode> {
+export async function stay(
+  attached: Closable,
+  options: AttachCommandOptions,
+  words = 'attached to',
+): Promise<ExitCode> {
+  using interruption = new Interruption();
   try {
-    if (options.json) printJson({ attached: attached.target });
-    else print(`attached to ${attached.target}`);
     if (options.pin !== undefined) {
-      if (!(attached instanceof Link))
+      if (!(attached instanceof Link || attached instanceof StructOpsAttachment))
         throw new TsbpfError(
           'NOT_A_LINK',
           `${attached.target} is not held by one link, so it cannot be pinned`,
         );
       attached.pin(options.pin);
-      return ExitCode.ok;
     }
+    if (options.json) printJson({ attached: attached.target });
+    else print(`${words} ${attached.target}`);
+    if (options.pin !== undefined) return ExitCode.ok;
     tell('Ctrl-C detaches');
-    await interrupted();
+    await interruption.wait();
     return ExitCode.interrupted;
   } finally {
     attached.close();
@@ -81,12 +71,18 @@ export async function attach(
   file: string,
   options: AttachCommandOptions & { readonly pid?: number },
 ): Promise<ExitCode> {
-  const [collection, program] = await loadChosen(file, options);
-  using _held = collection;
-  const attached = program.attach(options.pid === undefined ? {} : { pid: options.pid });
-  if (!isIterator(attached)) return stay(attached, options);
+  using taken = await takeProgram([file], options);
+  // Of a loaded program the kernel does not tell what its section was.
+  if (!taken.collection)
+    throw new TsbpfError('SECTION_UNKNOWN', `the kernel does not tell where program '${taken.name}' goes`, {
+      hint: 'tsbpf tracepoint, raw-tracepoint, uprobe, cgroup, xdp and tc attach loaded programs',
+    });
+  const attached = taken.program.attach(options.pid === undefined ? {} : { pid: options.pid });
+  if (!isIterator(attached)) return await stay(attached, options);
+  if (options.pin !== undefined) return await stay(attached.link, options);
   try {
-    process.stdout.write(attached.readBytes());
+    if (options.json) printJson({ attached: attached.target, text: attached.read() });
+    else process.stdout.write(attached.readBytes());
     return ExitCode.ok;
   } finally {
     attached.close();
@@ -96,7 +92,7 @@ export async function attach(
 /** `tsbpf tracepoint CATEGORY/NAME FILE`. */
 export async function tracepoint(
   name: string,
-  file: string,
+  words: readonly string[],
   options: AttachCommandOptions,
 ): Promise<ExitCode> {
   const [category, event, ...rest] = name.split('/');
@@ -106,26 +102,24 @@ export async function tracepoint(
       `'${name}' is no tracepoint: CATEGORY/NAME, as in syscalls/sys_enter_execve`,
     );
   }
-  const [collection, program] = await loadChosen(file, options, 'tracepoint');
-  using _held = collection;
-  return stay(attachTracepoint(program, category, event), options);
+  using taken = await takeProgram(words, options, { type: 'tracepoint' });
+  return await stay(attachTracepoint(taken.program, category, event), options);
 }
 
 /** `tsbpf raw-tracepoint NAME FILE`. */
 export async function rawTracepoint(
   name: string,
-  file: string,
+  words: readonly string[],
   options: AttachCommandOptions,
 ): Promise<ExitCode> {
-  const [collection, program] = await loadChosen(file, options, 'raw_tracepoint');
-  using _held = collection;
-  return stay(attachRawTracepoint(program, name), options);
+  using taken = await takeProgram(words, options, { type: 'raw_tracepoint' });
+  return await stay(attachRawTracepoint(taken.program, name), options);
 }
 
 /** `tsbpf uprobe PATH:SYMBOL FILE [--ret]`. */
 export async function uprobe(
   place: string,
-  file: string,
+  words: readonly string[],
   options: AttachCommandOptions & { readonly ret?: boolean; readonly pid?: number },
 ): Promise<ExitCode> {
   const at = place.lastIndexOf(':');
@@ -136,10 +130,9 @@ export async function uprobe(
       `'${place}' is no place: PATH:FUNCTION or PATH:0xOFFSET, as in /bin/bash:readline`,
     );
   const isOffset = /^(0x[0-9a-fA-F]+|\d+)$/.test(where);
-  const [collection, program] = await loadChosen(file, options, 'uprobe');
-  using _held = collection;
-  return stay(
-    attachUprobe(program, {
+  using taken = await takeProgram(words, options, { type: 'uprobe' });
+  return await stay(
+    attachUprobe(taken.program, {
       path: place.slice(0, at),
       ...(isOffset ? { offset: Number(where) } : { symbol: where }),
       ret: options.ret === true,
@@ -152,13 +145,15 @@ export async function uprobe(
 /** `tsbpf cgroup attach PATH FILE`. */
 export async function cgroupAttach(
   path: string,
-  file: string,
+  words: readonly string[],
   options: AttachCommandOptions & { readonly attachType?: CgroupAttachName },
 ): Promise<ExitCode> {
-  const [collection, program] = await loadChosen(file, options);
-  using _held = collection;
-  return stay(
-    attachCgroup(program, { cgroup: path, ...(options.attachType && { attachType: options.attachType }) }),
+  using taken = await takeProgram(words, options);
+  return await stay(
+    attachCgroup(taken.program, {
+      cgroup: path,
+      ...(options.attachType && { attachType: options.attachType }),
+    }),
     options,
   );
 }
@@ -178,24 +173,6 @@ export async function cgroupDetach(
     print(`${path}: program ${programId} detached from ${attachType}`);
 }
 
-/** `tsbpf cgroup show PATH`. */
-export async function cgroupShow(
-  path: string,
-  options: CommonOptions & { readonly effective?: boolean },
-): Promise<undefined> {
-  const programs = queryCgroup(path, { effective: options.effective === true });
-  if (options.json) printJson({ cgroup: path, programs });
-  else if (programs.length === 0) print(`${path}: no program`);
-  else
-    print(
-      formatTable(
-        ['attach type', 'program', 'mode'],
-        programs.map(({ attachType, programId, mode }) => [attachType, programId, mode]),
-        '',
-      ),
-    );
-}
-
 export interface TcAttachOptions extends AttachCommandOptions {
   readonly direction: TcDirection;
   readonly priority?: number;
@@ -206,10 +183,14 @@ export interface TcAttachOptions extends AttachCommandOptions {
 }
 
 /** `tsbpf tc attach IF FILE`: as a filter on clsact, which stays when the command ends. */
-export async function tcAttach(ifname: string, file: string, options: TcAttachOptions): Promise<ExitCode> {
-  const [collection, program] = await loadChosen(file, options, 'tc');
-  using held = collection;
-  if (options.pin !== undefined) pinCollection(held, options.pin);
+export async function tcAttach(
+  ifname: string,
+  words: readonly string[],
+  options: TcAttachOptions,
+): Promise<ExitCode> {
+  using taken = await takeProgram(words, options, { type: 'tc' });
+  const { program, collection } = taken;
+  if (options.pin !== undefined) pinCollection(collection ?? refuseForLoaded('pin'), options.pin);
   const { direction, priority, handle, chain } = options;
   const attached = attachTc(program, {
     interface: ifname,
@@ -235,6 +216,11 @@ export async function tcAttach(ifname: string, file: string, options: TcAttachOp
   return ExitCode.ok;
 }
 
+function tcDetails({ protocol, directAction }: TcState): string {
+  const only = protocol === TC_PROTOCOLS.all ? [] : [`protocol ${tcProtocolName(protocol)}`];
+  return [...(directAction ? ['direct-action'] : []), ...only].join(' ');
+}
+
 /** `tsbpf tc show IF`. */
 export async function tcShow(ifname: string, options: CommonOptions): Promise<undefined> {
   const filters = showTc(ifname);
@@ -251,20 +237,32 @@ export async function tcShow(ifname: string, options: CommonOptions): Promise<un
           `0x${one.handle.toString(16)}`,
           one.programId ?? '',
           one.name ?? '',
-          one.directAction ? 'direct-action' : '',
+          tcDetails(one),
         ]),
         '',
       ),
     );
 }
 
-/** `tsbpf tc detach IF`. */
-export async function tcDetach(
-  ifname: string,
-  options: CommonOptions & { readonly direction: TcDirection; readonly priority?: number },
-): Promise<undefined> {
-  const { direction, priority } = options;
-  const detached = detachTc(ifname, { direction, ...(priority !== undefined && { priority }) });
+export interface TcDetachOptions extends CommonOptions {
+  readonly direction: TcDirection;
+  readonly priority?: number;
+  readonly handle?: number;
+  readonly chain?: number;
+  /** A name, or a number as text. */
+  readonly protocol?: string;
+}
+
+/** `tsbpf tc detach IF`, `tsbpf tc filter delete IF`. */
+export async function tcDetach(ifname: string, options: TcDetachOptions): Promise<undefined> {
+  const { direction, priority, handle, chain, protocol } = options;
+  const detached = detachTc(ifname, {
+    direction,
+    ...(priority !== undefined && { priority }),
+    ...(handle !== undefined && { handle }),
+    ...(chain !== undefined && { chain }),
+    ...(protocol !== undefined && { protocol: tcProtocol(protocol) }),
+  });
   if (options.json) printJson({ detached });
   else print(`${ifname}: ${detached.length > 0 ? `${detached.length} detached` : 'nothing was attached'}`);
 }

@@ -27,15 +27,23 @@ function readBtf(file: string): Btf {
 }
 
 /** `tsbpf btf dump FILE --format c` */
-export async function dump(
-  file: string,
-  options: CommonOptions & { readonly format: BtfFormat; readonly root?: readonly string[] },
-): Promise<undefined> {
-  const btf = readBtf(file);
+export async function dump(file: string, options: DumpOptions): Promise<undefined> {
+  printTypes(readBtf(file), options);
+  return undefined;
+}
+
+export interface DumpOptions extends CommonOptions {
+  readonly format: BtfFormat;
+  /** Only these types and what they need. */
+  readonly root?: readonly string[];
+}
+
+/** Types as `btf dump` prints them. */
+export function printTypes(btf: Btf, options: DumpOptions): void {
   if (options.json) {
     // As text: 64-bit values of enums are written in full, which a JavaScript number would cut.
     print(`{"version":1,${btfToJson(btf).slice(1)}`);
-    return undefined;
+    return;
   }
   const roots = options.root?.map((name) => idOf(btf, name));
   const printers: Record<BtfFormat, () => string> = {

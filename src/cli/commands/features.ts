@@ -61,10 +61,20 @@ function askKernel(): Ask {
   return (name) => known.ask(name);
 }
 
+function parseAnswers(file: string): { features?: Record<string, Record<string, FeatureAnswer>> } {
+  try {
+    return (JSON.parse(readFileSync(file, 'utf8')) ?? {}) as ReturnType<typeof parseAnswers>;
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new TsbpfError('FEATURES_FILE', `${file} is not what 'tsbpf features --json' prints`, {
+      hint: cause.message,
+      cause,
+    });
+  }
+}
+
 function askFile(file: string): Ask {
-  const text = JSON.parse(readFileSync(file, 'utf8')) as {
-    features?: Record<string, Record<string, FeatureAnswer>>;
-  };
+  const text = parseAnswers(file);
   const answers: Record<string, FeatureAnswer> = {};
   for (const [kind, named] of Object.entries(text.features ?? {})) {
     for (const [name, answer] of Object.entries(named)) answers[`${kind}/${name}`] = answer;

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { existsSync, statfsSync } from 'node:fs';
 import { attachIter, type BpfMap, IterAttachment, Link, loadCollection } from '../../kernel/index.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import type { CommonOptions } from '../io.ts';
-import { printJson } from '../io.ts';
+import { print, printJson } from '../io.ts';
 import { readSpec } from '../source.ts';
+import { isPin } from '../take-program.ts';
 import { openMap, takeWhich } from '../which.ts';
 import { chooseProgram } from './run.ts';
 
@@ -28,11 +28,6 @@ async function walk(iterator: IterAttachment, options: CommonOptions): Promise<v
   }
 }
 
-/** BPF_FS_MAGIC (Linux, `include/uapi/linux/magic.h`). */
-const BPF_FS = 0xcafe4a11;
-
-const isPin = (path: string): boolean => existsSync(path) && statfsSync(path).type === BPF_FS;
-
 /** `tsbpf iter run OBJECT|PIN`: the text of one walk. */
 export async function iterRun(what: string, options: IterOptions): Promise<undefined> {
   if (isPin(what)) {
@@ -50,6 +45,24 @@ export async function iterRun(what: string, options: IterOptions): Promise<undef
     await walk(new IterAttachment(link), options);
     return;
   }
+  await withIterator(what, options, (iterator) => walk(iterator, options));
+}
+
+/** `tsbpf iter pin OBJECT PATH`: whoever reads the pin has a walk. */
+export async function iterPin(what: string, path: string, options: IterOptions): Promise<undefined> {
+  await withIterator(what, options, async ({ link }) => {
+    link.pin(path);
+    if (options.json) printJson({ pinned: [{ kind: 'link', id: link.info().id, path }] });
+    else print(`link ${link.info().id} pinned at ${path}`);
+  });
+}
+
+/** Loads an iterator and attaches it for as long as `use` takes. */
+async function withIterator(
+  what: string,
+  options: IterOptions,
+  use: (iterator: IterAttachment) => Promise<void>,
+): Promise<void> {
   const spec = await readSpec(what);
   const chosen = chooseProgram(spec, options.program);
   using collection = loadCollection(spec, {
@@ -62,7 +75,7 @@ export async function iterRun(what: string, options: IterOptions): Promise<undef
       ...(map && { map: map.map }),
       ...(options.pid !== undefined && { task: { pid: options.pid } }),
     });
-    await walk(iterator, options);
+    await use(iterator);
   } finally {
     if (map?.own) map.map.close();
   }

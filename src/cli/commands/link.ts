@@ -1,32 +1,10 @@
-import {
-  Link,
-  type LinkInfo,
-  type LinkOwner,
-  linkOwners,
-  listLinkInfos,
-  Program,
-  showXdp,
-} from '../../kernel/index.ts';
+import { type LinkInfo, type LinkOwner, linkOwners, listLinkInfos, showXdp } from '../../kernel/index.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import { type CommonOptions, print, printJson } from '../io.ts';
 import { linkData, targetText } from '../link-text.ts';
+import { programName } from '../program-name.ts';
 import { formatTable } from '../table.ts';
-
-/** A link by its number or by the path of its pin. */
-function openLink(text: string): Link {
-  return /^\d+$/.test(text) ? Link.openById(Number(text)) : Link.openPinned(text);
-}
-
-function programName(id: number): string {
-  if (id === 0) return '';
-  try {
-    using program = Program.openById(id);
-    return program.name;
-  } catch (error) {
-    if (error instanceof TsbpfError) return '';
-    throw error;
-  }
-}
+import { onlyWhich, openLink } from '../which.ts';
 
 function interfaceNames(): (ifindex: number) => string {
   const names = new Map(showXdp().map(({ ifindex, ifname }) => [ifindex, ifname]));
@@ -69,18 +47,18 @@ function tell(infos: readonly LinkInfo[], json: boolean | undefined): void {
 }
 
 /** `tsbpf link list`, `tsbpf link show 7`. */
-export async function show(link: string | undefined, options: CommonOptions): Promise<undefined> {
-  if (link === undefined) {
+export async function show(words: readonly string[], options: CommonOptions): Promise<undefined> {
+  if (words.length === 0) {
     tell(listLinkInfos(), options.json);
     return;
   }
-  using opened = openLink(link);
+  using opened = openLink(onlyWhich(words));
   tell([opened.info()], options.json);
 }
 
 /** `tsbpf link detach 7`: takes the program off, whoever holds the link. */
-export async function detach(link: string, options: CommonOptions): Promise<undefined> {
-  using opened = openLink(link);
+export async function detach(words: readonly string[], options: CommonOptions): Promise<undefined> {
+  using opened = openLink(onlyWhich(words));
   const info = opened.info();
   const held = owners()(info.id);
   // Such kinds answer that they cannot; closing our own descriptor would say nothing.

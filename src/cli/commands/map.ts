@@ -1,3 +1,4 @@
+import { UpdateFlag } from '../../isa/kernel-tables.generated.ts';
 import {
   type BpfMap,
   btfValueData,
@@ -14,6 +15,7 @@ import {
   objectOwners,
   pinsOf,
   prettyValue,
+  QueueMap,
   readElement,
   summarizeMap,
   typedElement,
@@ -23,9 +25,10 @@ import { toHex } from '../../util/bytes.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import { ExitCode } from '../exit.ts';
 import { type CommonOptions, print, printJson, tell } from '../io.ts';
-import { type Sides, splitSides, writeElement } from '../map-input.ts';
+import { keyBytes, type Sides, splitSides, writeElement } from '../map-input.ts';
 import { onlyWhich, openMap, takeWhich } from '../which.ts';
 
+export { create, freeze } from './map-create.ts';
 export { top } from './map-top.ts';
 export { watch } from './map-watch.ts';
 
@@ -71,7 +74,8 @@ export function elementData(
   };
 }
 
-const mapData = (map: BpfMap): Record<string, unknown> => ({
+/** A map as JSON names it. */
+export const mapData = (map: BpfMap): Record<string, unknown> => ({
   id: map.info().id,
   name: map.name,
   type: map.typeName,
@@ -101,10 +105,16 @@ export async function dump(
   printJson({ map: mapData(map), elements });
 }
 
-function sidesOf(words: readonly string[], wanted: 'key' | 'both'): { map: BpfMap; sides: Sides } {
+/** Opens the map that the first words name, and reads the others. */
+export function mapAndSides(words: readonly string[], wanted: 'key' | 'both'): { map: BpfMap; sides: Sides } {
   const { which, rest } = takeWhich(words);
-  const sides = splitSides(rest, wanted);
-  return { map: openMap(which), sides };
+  const map = openMap(which);
+  try {
+    return { map, sides: splitSides(rest, wanted, map) };
+  } catch (error) {
+    map.close();
+    throw error;
+  }
 }
 
 /** `tsbpf map get 7 KEY`. */
@@ -112,22 +122,44 @@ export async function get(
   words: readonly string[],
   options: CommonOptions & { readonly hex?: boolean },
 ): Promise<ExitCode> {
-  const { map, sides } = sidesOf(words, 'key');
+  const { map, sides } = mapAndSides(words, 'key');
   using held = map;
-  const types = mapTypes(held);
-  const perCpu = isPerCpu(held.type);
-  const key = sides.key(held, types);
-  const element = readElement(held, key);
-  if (options.json) {
+  const key = keyBytes(sides.key, held, mapTypes(held));
+  return tellElement(held, key, readElement(held, key), options);
+}
+
+/** Prints what was found at a key, or that nothing was. */
+function tellElement(
+  map: BpfMap,
+  key: Uint8Array,
+  element: MapElement | undefined,
+  options: CommonOptions & { readonly hex?: boolean },
+): ExitCode {
+  const types = options.hex ? undefined : mapTypes(map);
+  const perCpu = isPerCpu(map.type);
+  if (options.json)
     printJson({
-      map: mapData(held),
+      map: mapData(map),
       found: element !== undefined,
-      element: elementData(element ?? { key, values: [], errno: 2 }, options.hex ? undefined : types, perCpu),
+      element: elementData(element ?? { key, values: [], errno: 2 }, types, perCpu),
     });
-  } else if (!element) print(`key:\n${toHex(key, ' ')}\n\nNot found`);
-  else if (types && !options.hex) print(prettyValue(typedElement(element, types, perCpu)));
+  else if (!element) print(key.length > 0 ? `key:\n${toHex(key, ' ')}\n\nNot found` : 'there is no value');
+  else if (types) print(prettyValue(typedElement(element, types, perCpu)));
   else print(elementText(element, perCpu));
   return element ? ExitCode.ok : ExitCode.rejected;
+}
+
+/** `tsbpf map pop 7`, of a queue or a stack. */
+export async function pop(
+  words: readonly string[],
+  options: CommonOptions & { readonly hex?: boolean },
+): Promise<ExitCode> {
+  using map = openMap(onlyWhich(words));
+  // Which says what other types are.
+  QueueMap.of(map);
+  const value = map.elements.takeBytes(undefined, 0);
+  const key = new Uint8Array(0);
+  return tellElement(map, key, value && { key, values: [value] }, options);
 }
 
 export interface SetOptions extends CommonOptions {
@@ -140,11 +172,13 @@ export interface SetOptions extends CommonOptions {
 export async function set(words: readonly string[], options: SetOptions): Promise<undefined> {
   if (options.ifAbsent && options.ifPresent)
     throw new TsbpfError('OPTIONS_CONTRADICT', '--if-absent and --if-present leave nothing to do');
-  const { map, sides } = sidesOf(words, 'both');
+  const { map, sides } = mapAndSides(words, 'both');
   using held = map;
   const types = mapTypes(held);
-  const key = sides.key(held, types);
-  writeElement(held, key, sides.valueText, types, options.ifAbsent ? 1 : options.ifPresent ? 2 : 0);
+  const key = keyBytes(sides.key, held, types);
+  const { ifAbsent, ifPresent } = options;
+  const flags = ifAbsent ? UpdateFlag.NOEXIST : ifPresent ? UpdateFlag.EXIST : sides.flags;
+  writeElement(held, key, sides.value, types, flags);
   if (options.json) printJson({ map: mapData(held), set: { key: toHex(key) } });
   warnOrphan(held);
 }
@@ -162,9 +196,9 @@ function warnOrphan(map: BpfMap): void {
 
 /** `tsbpf map delete 7 KEY`. */
 export async function remove(words: readonly string[], options: CommonOptions): Promise<ExitCode> {
-  const { map, sides } = sidesOf(words, 'key');
+  const { map, sides } = mapAndSides(words, 'key');
   using held = map;
-  const key = sides.key(held, mapTypes(held));
+  const key = keyBytes(sides.key, held, mapTypes(held));
   const deleted = held.delete(key);
   if (options.json) printJson({ map: mapData(held), deleted, key: toHex(key) });
   else if (!deleted) print(`key:\n${toHex(key, ' ')}\n\nNot found`);

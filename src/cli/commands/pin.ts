@@ -1,7 +1,6 @@
 import { existsSync, unlinkSync } from 'node:fs';
 import {
   BpfMap,
-  Link,
   loadCollection,
   objectOwners,
   type PinnedObject,
@@ -15,7 +14,7 @@ import { didYouMean } from '../../util/suggest.ts';
 import { type CommonOptions, print, printJson, tell } from '../io.ts';
 import { pinCollection } from '../pin.ts';
 import { readSpec } from '../source.ts';
-import { openMap, openProgram, parseId, takeWhich } from '../which.ts';
+import { onlyWhich, openLink, openMap, openProgram, type Which } from '../which.ts';
 import { chooseProgram } from './run.ts';
 
 export interface PinCommandOptions extends CommonOptions {
@@ -33,21 +32,27 @@ type Pinnable = {
 };
 
 /** What `KIND` may be, and how one is opened. */
-const KINDS: Readonly<Record<string, (what: string) => Pinnable & { info(): { readonly id: number } }>> = {
-  prog: (what) => openProgram(takeWhich([what]).which),
-  map: (what) => openMap(takeWhich([what]).which),
-  link: (what) => (/^\d+$/.test(what) ? Link.openById(parseId(what)) : Link.openPinned(what)),
+const KINDS: Readonly<Record<string, (which: Which) => Pinnable & { info(): { readonly id: number } }>> = {
+  prog: (which) => openProgram(which),
+  map: (which) => openMap(which),
+  link: (which) => openLink(which),
 };
 const ALIASES: Readonly<Record<string, string>> = { program: 'prog' };
 
 /** `tsbpf pin prog 7 PATH`; of an object file it loads a program first, or with `object` all of it into a folder. */
 export async function pin(
   kindText: string,
-  what: string,
-  path: string,
+  words: readonly string[],
   options: PinCommandOptions,
 ): Promise<undefined> {
+  // The path is the last word, as of cp and mv.
+  const [path, what = ''] = [words.at(-1)!, words[0]];
+  if (words.length < 2)
+    throw new TsbpfError('ARGUMENT_MISSING', `there is no path to pin '${what}' at`, {
+      hint: `tsbpf pin ${kindText} ${what} /sys/fs/bpf/NAME`,
+    });
   if (kindText === 'object') {
+    onlyWhich(words.slice(0, -1));
     await pinObject(what, path, options);
     return;
   }
@@ -58,11 +63,11 @@ export async function pin(
       hint:
         didYouMean(kindText, [...Object.keys(KINDS), 'object'])[0] ?? 'it takes prog, map, link or object',
     });
-  if (kind === 'prog' && isObjectFile(what)) {
+  if (kind === 'prog' && words.length === 2 && isObjectFile(what)) {
     await pinLoaded(what, path, options);
     return;
   }
-  const object = open(what);
+  const object = open(onlyWhich(words.slice(0, -1)));
   try {
     object.pin(path, { replace: options.replace === true });
     tellPinned(
@@ -75,7 +80,7 @@ export async function pin(
 }
 
 /** A pin has a path too; but an object's ends in what no pin's can hold, a dot. */
-const isObjectFile = (what: string): boolean => /\.(o|s|S|asm)$/.test(what) && existsSync(what);
+const isObjectFile = (what: string): boolean => /\.(o|s|S|asm)$/.test(what);
 
 async function pinLoaded(file: string, path: string, options: PinCommandOptions): Promise<void> {
   const spec = await readSpec(file);

@@ -1,12 +1,8 @@
-import { existsSync } from 'node:fs';
-import { loadCollection, type Program } from '../../kernel/index.ts';
+import type { Program } from '../../kernel/index.ts';
 import { fromHex, toHex } from '../../util/bytes.ts';
-import { TsbpfError } from '../../util/errors.ts';
 import { type CommonOptions, print, printJson, readInput } from '../io.ts';
 import { returnCodeName } from '../return-code.ts';
-import { readSpec } from '../source.ts';
-import { onlyWhich, openProgram } from '../which.ts';
-import { chooseProgram } from './run.ts';
+import { takeProgram } from '../take-program.ts';
 
 export interface ProgRunOptions extends CommonOptions {
   readonly data?: string;
@@ -53,23 +49,8 @@ function runIt(program: Program, name: string, options: ProgRunOptions): void {
   if (result.ctx) print(`ctx: ${result.ctx.length} bytes\n${toHex(result.ctx, ' ')}`);
 }
 
-const isFile = (word: string): boolean => word === '-' || (/\.\w+$/.test(word) && existsSync(word));
-
 /** `tsbpf prog run 7 --data packet.hex`, or an object in place of the id. */
 export async function progRun(words: readonly string[], options: ProgRunOptions): Promise<undefined> {
-  const [first = ''] = words;
-  if (words.length === 1 && isFile(first)) {
-    const spec = await readSpec(first);
-    const chosen = chooseProgram(spec, options.program);
-    using collection = loadCollection(spec, {
-      programs: [chosen.name],
-      ...(options.license !== undefined && { license: options.license }),
-    });
-    runIt(collection.program(chosen.name), chosen.name, options);
-    return;
-  }
-  if (options.program !== undefined)
-    throw new TsbpfError('OPTIONS_CONTRADICT', '--program is for objects, and this names a program already');
-  using program = openProgram(onlyWhich(words));
-  runIt(program, program.name, options);
+  using taken = await takeProgram(words, options);
+  runIt(taken.program, taken.name, options);
 }

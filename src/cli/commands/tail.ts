@@ -6,7 +6,7 @@ import type { FieldType } from '../../util/struct.ts';
 import { ExitCode } from '../exit.ts';
 import { type CommonOptions, print, readInput, tell } from '../io.ts';
 import { readSpec } from '../source.ts';
-import { openMap, takeWhich } from '../which.ts';
+import { onlyWhich, openMap } from '../which.ts';
 
 export interface TailOptions extends CommonOptions {
   /** Records to print before it ends. */
@@ -20,9 +20,9 @@ export interface TailOptions extends CommonOptions {
 }
 
 /** `tsbpf ring tail`. */
-export async function ring(name: string, options: TailOptions): Promise<ExitCode> {
+export async function ring(words: readonly string[], options: TailOptions): Promise<ExitCode> {
   const codec = await codecOf(options);
-  using map = openMap(takeWhich([name]).which);
+  using map = openMap(onlyWhich(words));
   using reader = RingBuffer.open(map, {
     decode: (record) => (codec ? record.decode(codec) : record.copy()),
   });
@@ -32,9 +32,9 @@ export async function ring(name: string, options: TailOptions): Promise<ExitCode
 }
 
 /** `tsbpf perf tail`: for as long as it runs, the map's slots are its own. */
-export async function perf(name: string, options: TailOptions): Promise<ExitCode> {
+export async function perf(words: readonly string[], options: TailOptions): Promise<ExitCode> {
   const codec = await codecOf(options);
-  using map = openMap(takeWhich([name]).which);
+  using map = openMap(onlyWhich(words));
   using reader = PerfBuffer.open(map, {
     decode: (record) => (codec ? record.decode(codec) : record.copy()),
     onLost: ({ cpu, count }) => {
@@ -49,7 +49,7 @@ export async function perf(name: string, options: TailOptions): Promise<ExitCode
 
 /** `tsbpf trace`. */
 export async function trace(options: TailOptions & { readonly mount?: boolean }): Promise<ExitCode> {
-  using pipe = TracePipe.open({ mount: options.mount === true });
+  using pipe = openPipe(options.mount === true);
   return await follow(
     (signal) => pipe.records({ signal }),
     (record) => {
@@ -62,6 +62,16 @@ export async function trace(options: TailOptions & { readonly mount?: boolean })
     },
     options,
   );
+}
+
+function openPipe(mount: boolean): TracePipe {
+  try {
+    return TracePipe.open({ mount });
+  } catch (error) {
+    if (!(error instanceof TsbpfError) || error.code !== 'TRACEFS_UNAVAILABLE') throw error;
+    const { code, message, hint } = error;
+    throw new TsbpfError(code, message, { hint: `tsbpf trace --mount, or ${hint}`, cause: error });
+  }
 }
 
 /** Shows records until there were enough, none came for long enough, or a signal ends it. */

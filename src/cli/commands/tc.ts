@@ -25,10 +25,12 @@ export async function qdiscAdd(ifname: string, kind: string, options: CommonOpti
   else print(qdiscText(added, true));
 }
 
-/** `tsbpf tc qdisc delete IF clsact`. */
+/** `tsbpf tc qdisc delete IF clsact`: with none there it succeeds too. */
 export async function qdiscDelete(ifname: string, kind: string, options: CommonOptions): Promise<undefined> {
-  deleteQdisc(ifname, kind);
-  if (options.json) printJson({ deleted: { ifname, kind } });
+  const isThere = listQdiscStates(ifname).some((qdisc) => qdisc.kind === kind);
+  if (isThere || kind !== 'clsact') deleteQdisc(ifname, kind);
+  if (options.json) printJson({ deleted: isThere ? { ifname, kind } : null });
+  else if (!isThere) print(`${ifname}: there was no ${kind}`);
   else print(`${ifname}: ${kind} deleted, with the filters on it`);
 }
 

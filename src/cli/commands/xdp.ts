@@ -1,22 +1,16 @@
-import {
-  attachXdp,
-  detachXdp,
-  loadCollection,
-  showXdp,
-  type XdpMode,
-  type XdpState,
-} from '../../kernel/index.ts';
+import { attachXdp, detachXdp, showXdp, type XdpMode, type XdpState } from '../../kernel/index.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import { ExitCode } from '../exit.ts';
-import { interrupted } from '../interrupted.ts';
+import { Interruption } from '../interrupted.ts';
 import { type CommonOptions, print, printJson, tell } from '../io.ts';
 import { pinCollection } from '../pin.ts';
-import { readSpec } from '../source.ts';
-import { chooseProgram } from './run.ts';
+import { refuseForLoaded, takeProgram } from '../take-program.ts';
 
 export interface AttachOptions extends CommonOptions {
   readonly program?: string;
   readonly mode?: XdpMode;
+  /** Load it for this interface alone. */
+  readonly bound?: boolean;
   readonly replace?: boolean;
   readonly pin?: string;
   readonly foreground?: boolean;
@@ -24,16 +18,19 @@ export interface AttachOptions extends CommonOptions {
 }
 
 /** `tsbpf xdp attach`: over rtnetlink, so that it outlives the command. */
-export async function attach(ifname: string, file: string, options: AttachOptions): Promise<ExitCode> {
-  const spec = await readSpec(file);
-  const chosen = chooseProgram(spec, options.program);
-  using collection = loadCollection(spec, {
-    programs: [chosen.name],
-    type: 'xdp',
-    ...(options.license !== undefined && { license: options.license }),
-  });
+export async function attach(
+  ifname: string,
+  words: readonly string[],
+  options: AttachOptions,
+): Promise<ExitCode> {
+  using taken = await takeProgram(words, options, { type: 'xdp', ...(options.bound && { device: ifname }) });
+  const { program, collection } = taken;
+  if (!collection)
+    for (const option of ['pin', 'bound'] as const) if (options[option]) refuseForLoaded(option);
   // Decided before anything is attached: slots are emptied when the last descriptor or pin of their map goes.
-  const filled = [...collection.maps.values()].filter((map) => map.filledByLoad).map((map) => map.name);
+  const filled = [...(collection?.maps.values() ?? [])]
+    .filter((map) => map.filledByLoad)
+    .map((map) => map.name);
   if (filled.length > 0 && options.pin === undefined && !options.foreground) {
     throw new TsbpfError(
       'PROG_ARRAY_ORPHANED',
@@ -43,23 +40,37 @@ export async function attach(ifname: string, file: string, options: AttachOption
       },
     );
   }
-  if (options.pin !== undefined) pinCollection(collection, options.pin);
-  const attachment = attachXdp(collection.program(chosen.name), {
+  if (collection && options.pin !== undefined) pinCollection(collection, options.pin);
+  // Before it is attached: it outlives a process that ends without detaching it.
+  using interruption = options.foreground ? new Interruption() : undefined;
+  const attachment = attachXdp(program, {
     interface: ifname,
     ...(options.mode && { mode: options.mode }),
     ...(options.replace && { replace: true }),
   });
-  const [state] = showXdp(ifname);
-  if (options.json) printJson({ attached: state });
-  else if (state) print(describe(state));
-  if (!options.foreground) {
+  if (!interruption) {
+    tellAttached(ifname, options);
     attachment.release();
     return ExitCode.ok;
   }
-  tell('attached; Ctrl-C detaches');
-  await interrupted();
-  attachment.detach();
+  // Also where nobody reads what is printed.
+  const detach = (): boolean => attachment.detach();
+  process.once('exit', detach);
+  try {
+    tellAttached(ifname, options);
+    tell('attached; Ctrl-C detaches');
+    await interruption.wait();
+  } finally {
+    process.off('exit', detach);
+    detach();
+  }
   return ExitCode.interrupted;
+}
+
+function tellAttached(ifname: string, options: CommonOptions): void {
+  const [state] = showXdp(ifname);
+  if (options.json) printJson({ attached: state });
+  else if (state) print(describe(state));
 }
 
 /** `tsbpf xdp show`. */
@@ -79,13 +90,16 @@ export async function detach(
 ): Promise<undefined> {
   const before = showXdp(ifname);
   detachXdp(ifname, options.mode);
-  if (options.json) printJson({ detached: before.filter((state) => state.mode !== 'none') });
-  else
-    print(
-      before.some((state) => state.mode !== 'none')
-        ? `${ifname}: detached`
-        : `${ifname}: nothing was attached`,
-    );
+  // Of a mode that has none the kernel says that all went well.
+  const left = showXdp(ifname).flatMap(({ programs }) => programs.map(({ id }) => id));
+  const detached = before.filter(({ programs }) => programs.some(({ id }) => !left.includes(id)));
+  if (options.json) printJson({ detached });
+  else if (detached.length > 0) print(`${ifname}: detached`);
+  else if (left.length === 0) print(`${ifname}: nothing was attached`);
+  else {
+    print(`${ifname}: nothing was attached in mode '${options.mode}'; this is still attached:`);
+    for (const state of before) print(describe(state));
+  }
 }
 
 function describe(state: XdpState): string {

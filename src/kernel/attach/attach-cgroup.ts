@@ -173,11 +173,13 @@ function detachFrom(program: Program, cgroup: CgroupTarget, attachType: number):
 export interface CgroupProgram {
   readonly attachType: CgroupAttachName;
   readonly programId: number;
-  /** Of the list: `multi`, `override` or `single`. */
-  readonly mode: 'multi' | 'override' | 'single';
+  /** Of the list: `multi`, `override` or `single`; of effective ones the kernel does not tell. */
+  readonly mode: CgroupMode | undefined;
 }
 
-function modeOf(flags: number): CgroupProgram['mode'] {
+type CgroupMode = 'multi' | 'override' | 'single';
+
+function modeOf(flags: number): CgroupMode {
   if (flags & AttachFlag.ALLOW_MULTI) return 'multi';
   return flags & AttachFlag.ALLOW_OVERRIDE ? 'override' : 'single';
 }
@@ -199,7 +201,7 @@ export function queryCgroup(
       if (asked.result === -Errno.EINVAL || asked.result === -Errno.EOPNOTSUPP) return [];
       if (asked.result < 0)
         throw bpfError('PROG_QUERY', -asked.result, `ask what is attached to ${what}`, { attachType });
-      const mode = modeOf(asked.attachFlags);
+      const mode = options.effective ? undefined : modeOf(asked.attachFlags);
       return asked.programs.map(({ programId }) => ({ attachType: name, programId, mode }));
     }),
   );
