@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -16,32 +16,19 @@ import { collect } from '../../src/object/index.ts';
 import { type Section, SectionType } from '../../src/object/relocatable.ts';
 import type { ObjectSpec } from '../../src/object/spec.ts';
 import { enterNewMountNamespace, mountBpffs, unmount } from '../../src/syscall/index.ts';
+import { CLANG_19, compileText } from '../support/c-object.ts';
 import { describeKernel, errorOf } from '../support/kernel.ts';
 import { loadText } from '../support/link-programs.ts';
 import { lacks } from '../support/needs.ts';
 
-const CLANG = '/usr/bin/clang-19';
 const BPFTOOL = '/usr/sbin/bpftool';
-if (!existsSync(CLANG)) console.warn('skipped: variables of an arena in C: clang-19 is not installed');
-const noClang = !existsSync(CLANG) || lacks('arena') !== undefined;
+const noClang = !CLANG_19 || lacks('arena') !== undefined;
 const PAGE = 4096;
 
 const words = (error: Error & { hint?: string }): string =>
   `${error.message}${error.hint ? ` [${error.hint}]` : ''}`.replace(/map \d+/, 'map ID');
 
-function compile(text: string): Uint8Array {
-  const dir = mkdtempSync(join(tmpdir(), 'tsbpf-arena-'));
-  try {
-    const object = join(dir, 'object.o');
-    execFileSync(CLANG, ['-target', 'bpf', '-mcpu=v3', '-O2', '-g', '-x', 'c', '-', '-c', '-o', object], {
-      input: text,
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    return readFileSync(object);
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
-}
+const compile = (text: string): Uint8Array => compileText(text, '-mcpu=v3');
 
 const source = (more = ''): string => `
 #define SEC(name) __attribute__((section(name), used))

@@ -22,25 +22,11 @@ import {
 import { returns } from '../support/bpf-code.ts';
 import { tsbpf } from '../support/cli.ts';
 import { describeKernel } from '../support/kernel.ts';
-import { loadText } from '../support/link-programs.ts';
+import { iteratorText, loadText } from '../support/link-programs.ts';
 
 const TC = '/sbin/tc';
 
-/** Writes `x` for each task that it meets. */
-const TASKS = `
-    .license "GPL"
-    .program tasks, "iter/task"
-    r1 = *(u64 *)(r1 + 0)
-    r1 = *(u64 *)(r1 + 0)
-    r2 = 0x0a78
-    *(u64 *)(r10 - 8) = r2
-    r2 = r10
-    r2 += -8
-    r3 = 2
-    call bpf_seq_write
-    r0 = 0
-    exit
-`;
+const TASKS = iteratorText('tasks', 'task');
 
 const said = (...args: string[]): string => {
   const { status, stdout, stderr } = tsbpf(args);

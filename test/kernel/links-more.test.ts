@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,13 +23,13 @@ import {
 } from '../../src/syscall/index.ts';
 import { addressOf, invoke } from '../../src/syscall/native.ts';
 import { encodeText } from '../../src/util/bytes.ts';
+import { CLANG_19, compileText } from '../support/c-object.ts';
 import { describeKernel } from '../support/kernel.ts';
 import { countingText, hits, loadText } from '../support/link-programs.ts';
 import { lacks } from '../support/needs.ts';
 
-const CLANG = '/usr/bin/clang-19';
 const USDT_HEADER = '/usr/include/bpf/usdt.bpf.h';
-const mayCompile = existsSync(CLANG) && existsSync(USDT_HEADER);
+const mayCompile = CLANG_19 !== undefined && existsSync(USDT_HEADER);
 if (!mayCompile)
   console.warn('skipped: arguments of USDT probes in C: clang-19 and libbpf-dev are not installed');
 
@@ -95,17 +95,11 @@ char gpl[] SEC("license") = "GPL";
 
 describeKernel('a USDT probe', () => {
   test.skipIf(!mayCompile)('tells a program in C its arguments and its cookie', () => {
-    const [binary, object] = [join(directory, 'traced'), join(directory, 'usdt.o')];
+    const binary = join(directory, 'traced');
     writeFileSync(`${binary}.c`, TRACED);
     execFileSync('gcc', ['-O1', '-o', binary, `${binary}.c`]);
-    execFileSync(
-      CLANG,
-      ['-target', 'bpf', '-O2', '-g', '-I/usr/include/x86_64-linux-gnu', '-x', 'c', '-', '-c', '-o', object],
-      {
-        input: USDT_PROGRAM,
-      },
-    );
-    using collection = loadCollection(readFileSync(object));
+    const object = compileText(USDT_PROGRAM, '-I/usr/include/x86_64-linux-gnu');
+    using collection = loadCollection(object);
     using group = attachUsdt(collection.program('on_step'), {
       path: binary,
       provider: 'lab',

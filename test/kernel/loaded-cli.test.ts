@@ -13,28 +13,15 @@ import {
   unmount,
 } from '../../src/syscall/index.ts';
 import { returns } from '../support/bpf-code.ts';
+import { CLANG_19, compileText } from '../support/c-object.ts';
 import { startTsbpf, tsbpf } from '../support/cli.ts';
 import { describeKernel } from '../support/kernel.ts';
-import { countingText, loadText } from '../support/link-programs.ts';
+import { countingText, iteratorText, loadText } from '../support/link-programs.ts';
+import { lacks } from '../support/needs.ts';
 
 const BPFTOOL = '/usr/sbin/bpftool';
 const hasBpftool = existsSync(BPFTOOL);
 const bpftool = (...args: string[]): string => spawnSync(BPFTOOL, args, { encoding: 'utf8' }).stdout;
-
-const ITERATOR = `
-    .license "GPL"
-    .program walk, "iter/bpf_map"
-    r1 = *(u64 *)(r1 + 0)
-    r1 = *(u64 *)(r1 + 0)
-    r2 = 0x0a78
-    *(u64 *)(r10 - 8) = r2
-    r2 = r10
-    r2 += -8
-    r3 = 2
-    call bpf_seq_write
-    r0 = 0
-    exit
-`;
 
 const CONTROL = `
 typedef unsigned int u32; typedef unsigned long long u64;
@@ -233,7 +220,7 @@ describeKernel('commands on what is loaded already', () => {
   });
 
   test('iter pin and attach --pin keep an iterator', () => {
-    const file = source('walk.s', ITERATOR);
+    const file = source('walk.s', iteratorText('walk', 'bpf_map'));
     using array = BpfMap.create({ name: 'walked', type: 2, keySize: 4, valueSize: 4, maxEntries: 1 });
     expect(said('iter', 'pin', file, at('one'))).toBe('0 link N pinned at BPFFS/one\n');
     expect(said('attach', file, '--pin', at('two'))).toBe('0 attached to its iterator\n');
@@ -273,33 +260,35 @@ describeKernel('commands on what is loaded already', () => {
     `);
   });
 
-  const CLANG = '/usr/bin/clang-19';
-  test.skipIf(!existsSync(CLANG))('struct-ops gives the kernel a struct of functions', async () => {
-    const file = join(folder, 'control.o');
-    execFileSync(CLANG, ['-target', 'bpf', '-O2', '-g', '-c', source('control.c', CONTROL), '-o', file]);
-    const controls = (): string =>
-      readFileSync('/proc/sys/net/ipv4/tcp_available_congestion_control', 'utf8');
-    expect(said('struct-ops', file, '--pin', at('one'))).toBe("0 attached tcp_congestion_ops 'control'\n");
-    expect(controls()).toContain('tsbpf_cli_cc');
-    expect(said('unpin', at('one'))).toBe('0 BPFFS/one: link N unpinned\n');
-    await expect.poll(controls).not.toContain('tsbpf_cli_cc');
-    const { child, firstLine } = startTsbpf(['struct_ops', file, '--name', 'control']);
-    expect(await firstLine).toBe("attached tcp_congestion_ops 'control'");
-    expect(controls()).toContain('tsbpf_cli_cc');
-    child.kill('SIGINT');
-    expect(await once(child, 'exit')).toEqual([130, null]);
-    await expect.poll(controls).not.toContain('tsbpf_cli_cc');
-    expect(said('struct-ops', file, '--name', 'contrl')).toMatchInlineSnapshot(`
+  test.skipIf(!CLANG_19 || lacks('struct_ops link'))(
+    'struct-ops gives the kernel a struct of functions',
+    async () => {
+      const file = join(folder, 'control.o');
+      writeFileSync(file, compileText(CONTROL));
+      const controls = (): string =>
+        readFileSync('/proc/sys/net/ipv4/tcp_available_congestion_control', 'utf8');
+      expect(said('struct-ops', file, '--pin', at('one'))).toBe("0 attached tcp_congestion_ops 'control'\n");
+      expect(controls()).toContain('tsbpf_cli_cc');
+      expect(said('unpin', at('one'))).toBe('0 BPFFS/one: link N unpinned\n');
+      await expect.poll(controls).not.toContain('tsbpf_cli_cc');
+      const { child, firstLine } = startTsbpf(['struct_ops', file, '--name', 'control']);
+      expect(await firstLine).toBe("attached tcp_congestion_ops 'control'");
+      expect(controls()).toContain('tsbpf_cli_cc');
+      child.kill('SIGINT');
+      expect(await once(child, 'exit')).toEqual([130, null]);
+      await expect.poll(controls).not.toContain('tsbpf_cli_cc');
+      expect(said('struct-ops', file, '--name', 'contrl')).toMatchInlineSnapshot(`
       "1 error[STRUCT_OPS_NOT_FOUND]: there is no struct of functions 'contrl'; there are: control
       help: did you mean 'control'?
       "
     `);
-    expect(said('struct-ops', 'bpf/drop_world.o')).toMatchInlineSnapshot(`
+      expect(said('struct-ops', 'bpf/drop_world.o')).toMatchInlineSnapshot(`
       "1 error[STRUCT_OPS_NOT_FOUND]: the object has no struct of functions
       help: in C: SEC(".struct_ops.link") struct tcp_congestion_ops control = { … };
       "
     `);
-  });
+    },
+  );
 
   const root = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup'].find((path) =>
     existsSync(`${path}/cgroup.controllers`),

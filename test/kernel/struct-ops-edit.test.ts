@@ -1,7 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import {
   attachStructOps,
@@ -12,31 +10,16 @@ import {
 } from '../../src/kernel/index.ts';
 import { enterNewNetworkNamespace, setLink } from '../../src/syscall/index.ts';
 import { viewOf } from '../../src/util/bytes.ts';
+import { CLANG_19, compileText } from '../support/c-object.ts';
 import { describeKernel, errorOf } from '../support/kernel.ts';
 import { lacks } from '../support/needs.ts';
 
-const CLANG = '/usr/bin/clang-19';
-if (!existsSync(CLANG)) console.warn('skipped: changed structs of functions: clang-19 is not installed');
-const skip = !existsSync(CLANG) || lacks('struct_ops link') !== undefined;
+const skip = !CLANG_19 || lacks('struct_ops link') !== undefined;
 
 const words = (error: Error & { hint?: string }): string =>
   `${error.message}${error.hint ? ` [${error.hint}]` : ''}`
     // Which members there are differs by kernel.
     .replace(/it has ssthresh, .*\]/, 'it has …]');
-
-function compile(text: string): Uint8Array {
-  const dir = mkdtempSync(join(tmpdir(), 'tsbpf-struct-ops-'));
-  try {
-    const object = join(dir, 'object.o');
-    execFileSync(CLANG, ['-target', 'bpf', '-O2', '-g', '-x', 'c', '-', '-c', '-o', object], {
-      input: text,
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    return readFileSync(object);
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
-}
 
 /** Without the flags, which the kernel has, and with a member more, which it has not. */
 const SOURCE = `
@@ -91,7 +74,7 @@ describeKernel('members of a struct of functions', () => {
     if (skip) return;
     enterNewNetworkNamespace();
     setLink('lo', { up: true });
-    object = compile(SOURCE);
+    object = compileText(SOURCE);
   });
 
   test.skipIf(skip)('are given by the load: texts, numbers and programs', () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
@@ -18,6 +18,7 @@ import {
   setLink,
   unmount,
 } from '../../src/syscall/index.ts';
+import { CLANG_19, compileText } from '../support/c-object.ts';
 import { describeKernel, errorOf } from '../support/kernel.ts';
 import { loadText } from '../support/link-programs.ts';
 import { lacks } from '../support/needs.ts';
@@ -27,23 +28,7 @@ const words = (error: Error & { hint?: string }): string =>
     // Which members there are differs by kernel.
     .replace(/it has ssthresh, .*\]/, 'it has …]');
 
-const CLANG = '/usr/bin/clang-19';
 const BPFTOOL = '/usr/sbin/bpftool';
-if (!existsSync(CLANG)) console.warn('skipped: structs of functions in C: clang-19 is not installed');
-
-function compile(text: string): Uint8Array {
-  const dir = mkdtempSync(join(tmpdir(), 'tsbpf-struct-ops-'));
-  try {
-    const object = join(dir, 'object.o');
-    execFileSync(CLANG, ['-target', 'bpf', '-O2', '-g', '-x', 'c', '-', '-c', '-o', object], {
-      input: text,
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    return readFileSync(object);
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
-}
 
 /** Less than the kernel's struct has, in another order, and one member more, at zero. */
 const STRUCT = `
@@ -64,7 +49,7 @@ char gpl[] SEC("license") = "GPL";
 `;
 
 const control = (section: string, name = 'tsbpf_cc', more = ''): Uint8Array =>
-  compile(`${STRUCT}
+  compileText(`${STRUCT}
 u64 calls[4];
 SEC("struct_ops/init") void counted_init(u64 *ctx) { __sync_fetch_and_add(&calls[0], 1); }
 SEC("struct_ops/cong_avoid") void counted_avoid(u64 *ctx) { __sync_fetch_and_add(&calls[1], 1); }
@@ -109,7 +94,7 @@ describeKernel('a struct of functions', () => {
     setLink('lo', { up: true });
   });
 
-  test.skipIf(!existsSync(CLANG))('is registered by writing its map, and unregistered', () => {
+  test.skipIf(!CLANG_19)('is registered by writing its map, and unregistered', () => {
     using collection = loadCollection(control('.struct_ops'));
     expect(transfer('tsbpf_cc')).toMatchInlineSnapshot(
       `"FileNotFoundError: [Errno 2] No such file or directory"`,
@@ -126,7 +111,7 @@ describeKernel('a struct of functions', () => {
     expect(transfer('tsbpf_cc')).toContain('FileNotFoundError');
   });
 
-  test.skipIf(!existsSync(CLANG))('stays without a link when it is released', () => {
+  test.skipIf(!CLANG_19)('stays without a link when it is released', () => {
     using collection = loadCollection(control('.struct_ops'));
     const attached = attachStructOps(collection, 'control');
     attached.release();
@@ -146,7 +131,7 @@ describeKernel('a struct of functions', () => {
     expect(transfer('tsbpf_cc')).toContain('FileNotFoundError');
   });
 
-  test.skipIf(!existsSync(CLANG) || lacks('struct_ops link'))(
+  test.skipIf(!CLANG_19 || lacks('struct_ops link'))(
     'is attached by a link, which changes its struct and is pinned',
     () => {
       using first = loadCollection(control('.struct_ops.link'));
@@ -228,11 +213,11 @@ describeKernel('a struct of functions', () => {
     expect(collection.variable('calls').get()).toBeGreaterThan(0n);
   });
 
-  test.skipIf(!existsSync(CLANG) || lacks('struct_ops link'))(
+  test.skipIf(!CLANG_19 || lacks('struct_ops link'))(
     'of the chosen programs alone is made, with all of its programs',
     () => {
       using collection = loadCollection(
-        compile(`${STRUCT}
+        compileText(`${STRUCT}
 SEC("struct_ops/ssthresh") u32 threshold(u64 *ctx) { return 2; }
 SEC("struct_ops/undo_cwnd") u32 undo(u64 *ctx) { return 10; }
 SEC("struct_ops") void avoid(u64 *ctx) { }
@@ -259,11 +244,11 @@ SEC("?.struct_ops.link") struct tcp_congestion_ops spare = {
     },
   );
 
-  test.skipIf(!existsSync(CLANG) || lacks('struct_ops link'))(
+  test.skipIf(!CLANG_19 || lacks('struct_ops link'))(
     'of another shape than the kernel has is refused in words',
     () => {
       const refusal = (text: string, options = {}): string =>
-        words(errorOf(() => loadCollection(compile(STRUCT + text), options)));
+        words(errorOf(() => loadCollection(compileText(STRUCT + text), options)));
       const programs = `
 SEC("struct_ops") u32 threshold(u64 *ctx) { return 2; }
 SEC("struct_ops") u32 undo(u64 *ctx) { return 10; }

@@ -22,6 +22,24 @@ out:
 `;
 }
 
+/** Writes `x` in a line for each task, map … that it meets. */
+export function iteratorText(name: string, target: string): string {
+  return `
+    .license "GPL"
+    .program ${name}, "iter/${target}"
+    r1 = *(u64 *)(r1 + 0)
+    r1 = *(u64 *)(r1 + 0)
+    r2 = 0x0a78
+    *(u64 *)(r10 - 8) = r2
+    r2 = r10
+    r2 += -8
+    r3 = 2
+    call bpf_seq_write
+    r0 = 0
+    exit
+`;
+}
+
 /** As {@link countingText}, for one process: the calls of others are not counted; `hits[1]` is the cookie of the last call. */
 export function cookieText(section: string, pid = 0): string {
   const mine =
