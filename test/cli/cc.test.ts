@@ -28,7 +28,7 @@ test('without one it says what to install', () => {
   expect(refusal(() => findClang(undefined, machine(['/usr/bin/clang-10'])))).toMatchInlineSnapshot(`
     [
       "there is no clang: neither clang nor clang-20 to clang-11",
-      "did you install it? apt install clang, dnf install clang, apk add clang; or name one with --clang",
+      "did you install it? apt install clang, dnf install clang, apk add clang; or name one with --clang (gen: --cc) or BPF_CLANG",
     ]
   `);
   expect(refusal(() => findClang('clang-99', machine(['/usr/bin/clang'])))).toMatchInlineSnapshot(`

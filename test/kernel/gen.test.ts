@@ -105,8 +105,8 @@ describeKernel('tsbpf gen', () => {
     const noCompiler = tsbpf(['gen', '--cc', 'no-such-clang', 'bpf/drop_world.c', '--output-dir', dir]);
     expect(noCompiler.status).toBe(1);
     expect(noCompiler.stderr).toMatchInlineSnapshot(`
-      "error[COMPILER_MISSING]: no-such-clang cannot be run: spawnSync no-such-clang ENOENT
-      help: install clang, or name one with --cc or BPF_CLANG
+      "error[COMPILER_MISSING]: there is no compiler 'no-such-clang'
+      help: apt install clang, or give its path
       "
     `);
     const noTarget = tsbpf(['gen', '--target', 'x86', 'bpf/drop_world.c', '--output-dir', dir]);

@@ -77,7 +77,7 @@ export function findClang(asked: string | undefined, machine: CcMachine = thisMa
     'COMPILER_MISSING',
     `there is no clang: neither ${CLANG_NAMES[0]} nor ${CLANG_NAMES[1]} to ${CLANG_NAMES.at(-1)}`,
     {
-      hint: 'did you install it? apt install clang, dnf install clang, apk add clang; or name one with --clang',
+      hint: 'did you install it? apt install clang, dnf install clang, apk add clang; or name one with --clang (gen: --cc) or BPF_CLANG',
     },
   );
 }

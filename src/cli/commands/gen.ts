@@ -5,6 +5,7 @@ import { parseElf, stripDebug, writeElf } from '../../elf/index.ts';
 import { collect, generateBindings } from '../../object/index.ts';
 import { TsbpfError } from '../../util/errors.ts';
 import { type CommonOptions, print, printJson } from '../io.ts';
+import { findClang } from './cc.ts';
 
 export interface GenOptions extends CommonOptions {
   readonly cc?: string;
@@ -112,7 +113,7 @@ function compile(
   flags: readonly string[],
   options: GenOptions,
 ): void {
-  const compiler = options.cc ?? process.env.BPF_CLANG ?? 'clang';
+  const compiler = findClang(options.cc ?? process.env.BPF_CLANG);
   const given = (options.cflags ?? process.env.BPF_CFLAGS ?? '').split(/\s+/).filter((flag) => flag !== '');
   const argv = [
     ...['-target', target, '-O2', '-g', '-Wall', '-fdebug-compilation-dir=.'],
@@ -124,10 +125,6 @@ function compile(
     ...['-c', source, '-o', object],
   ];
   const { status, error } = spawnSync(compiler, argv, { stdio: ['ignore', 'inherit', 'inherit'] });
-  if (error) {
-    throw new TsbpfError('COMPILER_MISSING', `${compiler} cannot be run: ${error.message}`, {
-      hint: 'install clang, or name one with --cc or BPF_CLANG',
-    });
-  }
+  if (error) throw new TsbpfError('COMPILER_MISSING', `${compiler} cannot be run: ${error.message}`);
   if (status !== 0) throw new TsbpfError('COMPILE_FAILED', `${compiler} could not compile ${source}`);
 }

@@ -142,15 +142,21 @@ class Load {
     this.#options = options;
     this.#license = license;
     const own = (fd: Fd): Fd => this.#own(fd);
-    this.#structs = new StructOpsPlan(spec, options.programs, facts, own, options.structOps);
-    this.#plan = planLoad(spec, { ...options, programs: this.#structs.programs }, facts);
-    checkPlan(spec, this.#plan, license);
-    this.#devices = devicesOf(spec, this.#plan, options.device);
-    const targets = Object.entries(options.targets ?? {}).map(([name, target]) => [
-      findProgram(spec, name).name,
-      target,
-    ]);
-    this.#targets = new AttachTargets(facts, (fd) => this.#own(fd), Object.fromEntries(targets));
+    try {
+      this.#structs = new StructOpsPlan(spec, options.programs, facts, own, options.structOps);
+      this.#plan = planLoad(spec, { ...options, programs: this.#structs.programs }, facts);
+      checkPlan(spec, this.#plan, license);
+      this.#devices = devicesOf(spec, this.#plan, options.device);
+      const targets = Object.entries(options.targets ?? {}).map(([name, target]) => [
+        findProgram(spec, name).name,
+        target,
+      ]);
+      this.#targets = new AttachTargets(facts, own, Object.fromEntries(targets));
+    } catch (error) {
+      // The types of modules that were looked into.
+      closeAll(this.#owned);
+      throw error;
+    }
   }
 
   run(): Collection {
