@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import {
   attachXdp,
+  attachXdpLink,
   detachXdp,
   loadCollection,
   Program,
@@ -129,8 +130,20 @@ describeKernel('XDP on lo', () => {
     expect(
       words(errorOf(() => attachXdp(program, { interface: 'lo', mode: 'offload' }))),
     ).toMatchInlineSnapshot(
-      `"cannot attach program 'pass' to lo: lo is no card that runs XDP itself; the kernel says: Underlying driver does not support XDP in native mode (EOPNOTSUPP)"`,
+      `"cannot attach program 'pass' to lo: lo is no card that runs XDP itself; the kernel says: Underlying driver does not support XDP in native mode (EOPNOTSUPP) [leave 'mode' out: the interface then runs it as it can]"`,
     );
+    createVethPair('card', 'no_card');
+    expect(
+      words(errorOf(() => attachXdp(program, { interface: 'card', mode: 'offload' }))),
+    ).toMatchInlineSnapshot(
+      `"cannot attach program 'pass' to card: card is no card that runs XDP itself (EINVAL) [leave 'mode' out: the interface then runs it as it can]"`,
+    );
+    expect(
+      words(errorOf(() => attachXdpLink(program, { interface: 'card', mode: 'offload' }))),
+    ).toMatchInlineSnapshot(
+      `"cannot attach program 'pass' to card (xdp): card is no card that runs XDP itself (EINVAL) [leave 'mode' out: the interface then runs it as it can]"`,
+    );
+    deleteLink('card');
     expect(words(errorOf(() => attachXdp(program, { interface: 'l0' })))).toMatchInlineSnapshot(
       `"there is no network interface named 'l0'; this namespace has: lo [did you mean 'lo'?]"`,
     );

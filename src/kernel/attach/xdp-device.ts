@@ -11,8 +11,8 @@ import type { Program } from '../load/program.ts';
 type Place = Pick<NetworkLink, 'ifindex' | 'ifname'>;
 
 /**
- * What EINVAL means where a program that is bound to an interface was to be attached (Linux, `net/core/dev.c`,
- * dev_xdp_attach()). Asked in the network namespace of the place.
+ * What a refusal means where a program was to be attached to a card, or is bound to an interface (Linux,
+ * `net/core/dev.c`, dev_xdp_attach()). Asked in the network namespace of the place.
  */
 export function whyNotThere(
   errno: number,
@@ -20,6 +20,12 @@ export function whyNotThere(
   { ifindex, ifname }: Place,
   mode: XdpAttachMode | undefined,
 ): Explanation | undefined {
+  // Drivers that have XDP of their own say EINVAL to this command, the others are not asked.
+  if (mode === 'offload' && (errno === Errno.EOPNOTSUPP || (errno === Errno.EINVAL && !device)))
+    return {
+      explanation: `${ifname} is no card that runs XDP itself`,
+      hint: "leave 'mode' out: the interface then runs it as it can",
+    };
   if (!device || errno !== Errno.EINVAL) return undefined;
   if (device.ifindex !== ifindex) return elsewhere(device, `${ifname} is another`);
   if (device.netnsInode !== ownNetnsInode())

@@ -113,9 +113,6 @@ function whyNot(errno: number, program: Program, link: NetworkLink, mode: XdpMod
       hint: "mode 'generic' works on every interface",
     };
   }
-  if (errno === Errno.EOPNOTSUPP && mode === 'offload') {
-    return { explanation: `${link.ifname} is no card that runs XDP itself` };
-  }
   if (errno === Errno.ERANGE) {
     return {
       explanation: `a packet of ${link.ifname} or of its peer may be too large for one piece of memory`,
