@@ -209,7 +209,8 @@ describeKernel('random code', () => {
       if (log === undefined) expect(found).toEqual([]);
       else if (FORESEEN.test(log.slice(-400))) found.length > 0 ? counts.foreseen++ : counts.missed++;
     },
-    60_000 + 100 * RUNS,
+    // Emulated kernels take ten times as long.
+    60_000 + 500 * RUNS,
   );
 
   test('has nearly all that it is refused for found', () => {

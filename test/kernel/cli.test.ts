@@ -16,6 +16,7 @@ import {
 import { toHex } from '../../src/util/index.ts';
 import { startTsbpf, tsbpf } from '../support/cli.ts';
 import { describeKernel } from '../support/kernel.ts';
+import { DROP_WORLD_TAG } from '../support/needs.ts';
 
 const json = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;
 
@@ -154,7 +155,9 @@ describeKernel('tsbpf on the command line', () => {
     );
     const { status, stderr } = tsbpf(['load', join(dir, 'bad.s')]);
     expect(status).toBe(1);
-    expect(stderr).toMatchInlineSnapshot(`
+    // Older kernels tell no line, so it is the object's, and write zeros.
+    const seen = stderr.replace(`${dir}/`, '').replace('off=0,r=0,imm=0', 'r=0');
+    expect(seen).toMatchInlineSnapshot(`
       "error[VERIFIER_REJECTED]: the verifier rejected program 'bad': R0 offset is outside of the packet (EACCES)
         source: r0 = *(u8 *)(r0 + 0) @ bad.s:4
         at slot 1: (71) r0 = *(u8 *)(r0 +0)
@@ -169,7 +172,7 @@ describeKernel('tsbpf on the command line', () => {
     expect(tsbpf(['xdp', 'show', 'right']).stdout).toBe('right: no XDP program\n');
     const attached = tsbpf(['xdp', 'attach', 'right', 'bpf/drop_world.s', '--mode', mode]);
     expect({ status: attached.status, stderr: attached.stderr }).toEqual({ status: 0, stderr: '' });
-    const line = new RegExp(`^right: ${mode} prog/xdp id \\d+ name xdp_drop_the_wo tag b11459a0e11ca14c\n$`);
+    const line = new RegExp(`^right: ${mode} prog/xdp id \\d+ name xdp_drop_the_wo tag ${DROP_WORLD_TAG}\n$`);
     expect(attached.stdout).toMatch(line);
     expect(tsbpf(['xdp', 'show']).stdout).toMatch(line);
     const second = tsbpf(['xdp', 'attach', 'right', 'bpf/drop_world.o']);

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { runExample } from '../support/cli.ts';
 import { describeKernel } from '../support/kernel.ts';
+import { DROP_WORLD_TAG } from '../support/needs.ts';
 
 describeKernel('the examples', () => {
   test.each([
@@ -17,7 +18,7 @@ describeKernel('the examples', () => {
       status: 0,
       stdout: [
         'before: 5 of 5 frames arrive',
-        `attached xdp_drop_the_world from ${file} to right: ${mode}, tag b11459a0e11ca14c`,
+        `attached xdp_drop_the_world from ${file} to right: ${mode}, tag ${DROP_WORLD_TAG}`,
         'while attached: 0 of 5 frames arrive',
         'after: 5 of 5 frames arrive, XDP on right: none',
         '',

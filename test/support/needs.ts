@@ -102,6 +102,9 @@ export function canLoad(object: string): boolean {
   return !object.includes('map_tour') || !lacks('arena');
 }
 
+/** The tag of `bpf/drop_world`: a SHA-1 before Linux 6.18. */
+export const DROP_WORLD_TAG: string = atLeast('6.18') ? 'b11459a0e11ca14c' : '57cd311f2e27366b';
+
 /** Whether the running kernel is this one or a newer one. */
 export function atLeast(release: string): boolean {
   const [major = 0, minor = 0] = release.split('.').map(Number);
