@@ -139,7 +139,7 @@ const objects = ['bpf/', 'test/object/fixtures/objects/', 'test/object/fixtures/
 
 describeKernel('the verifier prints what it was given', () => {
   // Before, the log shows an address where a map stands, and no calls.
-  test.skipIf(lacks('calls and maps in the log'))(
+  test.skipIf(lacks('all instructions in the log'))(
     'at log level 2, for every program of the repository that loads',
     () => {
       let programs = 0;
@@ -191,7 +191,7 @@ none:
     exit
 `;
 
-  test.skipIf(lacks('calls and maps in the log')).each([1, 2])(
+  test.skipIf(lacks('all instructions in the log')).each([1, 2])(
     'at log level %i, of a program that it refuses, as far as it came',
     (level) => {
       const { object, diagnostics } = assemble(REFUSED);

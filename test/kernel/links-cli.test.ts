@@ -22,6 +22,7 @@ import { returns } from '../support/bpf-code.ts';
 import { startTsbpf, tsbpf } from '../support/cli.ts';
 import { describeKernel } from '../support/kernel.ts';
 import { countingText, loadText } from '../support/link-programs.ts';
+import { lacks } from '../support/needs.ts';
 
 let directory = '';
 let bpffs = '';
@@ -92,7 +93,7 @@ describeKernel('the commands of links', () => {
     `);
   });
 
-  test('net shows XDP, tcx and tc', () => {
+  test.skipIf(lacks('tcx'))('net shows XDP, tcx and tc', () => {
     using one = Program.load({ name: 'one', type: 'xdp', code: returns(2) });
     using two = Program.load({ name: 'two', type: 'tc', code: returns(0) });
     expect(tsbpf(['net']).stdout).toBe('no interface has a program\n');
